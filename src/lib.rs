@@ -56,3 +56,4 @@
 #![cfg_attr(test, allow(clippy::pedantic, reason = "tests need not be polished"))]
 
 pub mod domain;
+pub mod rules;
