@@ -56,4 +56,5 @@
 #![cfg_attr(test, allow(clippy::pedantic, reason = "tests need not be polished"))]
 
 pub mod domain;
+pub mod engine;
 pub mod rules;

@@ -1,0 +1,164 @@
+//! The whole of an evaluation: every rule with every condition, what was wanted, what was there.
+//!
+//! It asks the same judge as [`decide`](super::decide()), only without stopping early.
+
+use std::sync::Arc;
+
+use super::decide::{Judge, RuleState, Stop, Win, decide};
+use super::gate::{Gate, gate};
+use super::recheck::{Horizon, outlook, waits};
+use crate::domain::decision::{Reason, Recheck};
+use crate::domain::facts::Facts;
+use crate::rules::condition::Expr;
+use crate::rules::model::{Mode, RuleSet};
+
+/// Everything about one decision.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// Why the answer is what it is.
+    pub reason: Reason,
+    /// What the caps said before any rule was asked.
+    pub gate: Gate,
+    /// The rule that decides, if one does.
+    pub win: Option<Win>,
+    /// What to wait for.
+    pub recheck: Option<Recheck>,
+    /// Every rule, in the order in which they are asked.
+    pub rules: Vec<RuleTrace>,
+}
+
+/// Everything about one rule.
+#[derive(Debug, Clone)]
+pub struct RuleTrace {
+    /// The rule's id.
+    pub rule: Arc<str>,
+    /// Whether it is on.
+    pub mode: Mode,
+    /// What stops it first, by its word; `None` where nothing does.
+    pub stopped_by: Option<String>,
+    /// What must hold for every rule of the site.
+    pub site: Traced,
+    /// Its own conditions.
+    pub when: Traced,
+    /// When it could show on this page, if it is stopped and could.
+    pub opens: Option<Recheck>,
+}
+
+/// An expression with its answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Traced {
+    /// One field's condition.
+    Test {
+        /// The field.
+        field: Arc<str>,
+        /// What is wanted of it, in words.
+        wanted: String,
+        /// Whether it must not be so.
+        is_negated: bool,
+        /// What is there; `None` where it is missing.
+        actual: Option<String>,
+        /// Whether that satisfies.
+        holds: bool,
+    },
+    /// All of these.
+    All {
+        /// Whether they all hold.
+        holds: bool,
+        /// They.
+        parts: Vec<Self>,
+    },
+    /// Any of these.
+    Any {
+        /// Whether one of them holds.
+        holds: bool,
+        /// They.
+        parts: Vec<Self>,
+    },
+    /// A segment.
+    Segment {
+        /// Its name.
+        name: Arc<str>,
+        /// Whether the visit must not be in it.
+        is_negated: bool,
+        /// Whether that is so.
+        holds: bool,
+        /// What it comes to.
+        part: Box<Self>,
+    },
+}
+
+impl Traced {
+    /// Whether it holds.
+    #[must_use]
+    pub const fn holds(&self) -> bool {
+        match self {
+            Self::Test { holds, .. }
+            | Self::All { holds, .. }
+            | Self::Any { holds, .. }
+            | Self::Segment { holds, .. } => *holds,
+        }
+    }
+}
+
+/// Decides, and tells everything about it.
+#[must_use]
+pub fn trace(set: &RuleSet, facts: &Facts<'_>, state: &dyn RuleState) -> Trace {
+    let verdict = decide(set, facts, state, &[]);
+    let gate = gate(&set.site, facts);
+    let mut judge = Judge::new(set, facts, state);
+    let horizon = Horizon::of(&set.site, facts, gate);
+    let rules = set
+        .rules
+        .iter()
+        .map(|rule| {
+            let stop: Option<Stop> = judge.stop(rule);
+            let opens =
+                horizon.filter(|_| stop.is_some() && rule.mode != Mode::Off).and_then(|h| {
+                    let site = judge.evaluator.outlook(&set.site.when, h.until).and(&h.ahead());
+                    waits(&outlook(&judge, rule, &site, h.until), facts.now)
+                });
+            RuleTrace {
+                rule: rule.id.clone(),
+                mode: rule.mode,
+                stopped_by: stop.map(|stop| stop.by(set).to_owned()),
+                site: traced(&mut judge, &set.site.when),
+                when: traced(&mut judge, &rule.when),
+                opens,
+            }
+        })
+        .collect();
+    Trace { reason: verdict.reason, gate, win: verdict.win, recheck: verdict.recheck, rules }
+}
+
+fn traced(judge: &mut Judge<'_>, expr: &Expr) -> Traced {
+    match expr {
+        Expr::Test { predicate, wanted } => {
+            let holds = judge.evaluator.ask(*predicate) == *wanted;
+            let found = judge.evaluator.predicate(*predicate);
+            Traced::Test {
+                field: found.map_or_else(|| Arc::from(""), |p| p.field.clone()),
+                wanted: found.map(|p| p.wanted.clone()).unwrap_or_default(),
+                is_negated: !wanted,
+                actual: found.and_then(|p| p.condition.actual(judge.facts())),
+                holds,
+            }
+        }
+        Expr::All(parts) => {
+            let parts: Vec<_> = parts.iter().map(|part| traced(judge, part)).collect();
+            Traced::All { holds: parts.iter().all(Traced::holds), parts }
+        }
+        Expr::Any(parts) => {
+            let parts: Vec<_> = parts.iter().map(|part| traced(judge, part)).collect();
+            Traced::Any { holds: parts.iter().any(Traced::holds), parts }
+        }
+        Expr::Segment { name, wanted, expr } => {
+            let part = traced(judge, expr);
+            Traced::Segment {
+                name: name.clone(),
+                is_negated: !wanted,
+                holds: part.holds(),
+                part: Box::new(part),
+            }
+        }
+    }
+}
