@@ -58,3 +58,4 @@
 pub mod domain;
 pub mod engine;
 pub mod rules;
+pub mod store;

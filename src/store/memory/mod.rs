@@ -1,0 +1,283 @@
+//! The store in memory: bounded, swept in slices, gone with the process.
+//!
+//! Locks are taken in one order, and none is held while waiting for anybody: a session's guard,
+//! its claims' slot, visitors' slots (several at once by their numbers), a site's limits. A claim
+//! holds all of its own until it is granted or refused, so nothing ever has to be undone. Room for
+//! a session is made before its guard is taken, and no map is asked for anything under a guard of
+//! its own.
+//!
+//! Must not: judge rules, know HTTP, or read a clock.
+
+mod agents;
+mod claim;
+mod claims;
+mod consent;
+mod intern;
+mod limits;
+mod observe;
+mod outcome;
+mod rank;
+mod repeats;
+mod sessions;
+mod slices;
+mod slots;
+mod visitors;
+
+use std::sync::Arc;
+
+use self::agents::Duty;
+use self::claims::Claims;
+use self::intern::Interner;
+use self::limits::Windows;
+use self::repeats::Known;
+use self::sessions::Sessions;
+use self::visitors::Visitors;
+use super::{
+    Judged, Observation, Observed, Outcome, Pending, Reply, Seen, Store, StoreError, StoreStats,
+};
+use crate::domain::caps::{Claim, Claimed, Counted, Limit};
+use crate::domain::decision::Answer;
+use crate::domain::facts::{AgentBoard, Agents};
+use crate::domain::history::{History, SessionMark};
+use crate::domain::ids::{SessionKey, SiteKey, VisitorKey};
+use crate::domain::time::{Millis, Timestamp};
+use crate::domain::visit::{Attributes, Consent};
+
+/// How much is kept, and for how long. None of the numbers is ever exceeded, but that of sessions
+/// by as many as there are calls under way at that moment; since each slice of a large store is
+/// bounded by itself, dropping begins a little before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryConfig {
+    /// The most live sessions.
+    pub max_sessions: usize,
+    /// The most sessions whose offers are remembered.
+    pub max_claims: usize,
+    /// The most visitors remembered.
+    pub max_visitors: usize,
+    /// The most page addresses that sessions share one copy of.
+    pub max_shared_texts: usize,
+    /// How long outcomes of an offer may be late.
+    pub outcome_window: Millis,
+    /// After how long nothing is remembered of a visitor, opt-outs and CRM attributes excepted.
+    pub visitor_retention: Millis,
+    /// How long an opt-out waits for the first event of a session without visitor ids.
+    pub unbegun_timeout: Millis,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self {
+            max_sessions: 1_000_000,
+            max_claims: 1_000_000,
+            max_visitors: 1_000_000,
+            max_shared_texts: 200_000,
+            outcome_window: Millis::days(7),
+            visitor_retention: Millis::days(400),
+            unbegun_timeout: Millis::minutes(30),
+        }
+    }
+}
+
+/// The store. Share it behind an [`Arc`].
+#[derive(Debug)]
+pub struct MemoryStore {
+    sessions: Sessions,
+    claims: Claims,
+    visitors: Visitors,
+    limits: Windows,
+    duty: Duty,
+    shared: Interner,
+    /// For ids that only this process compares: nobody outside can make two of them meet.
+    keyed: ahash::RandomState,
+    unbegun_timeout: Millis,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new(MemoryConfig::default())
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(config: MemoryConfig) -> Self {
+        Self {
+            sessions: Sessions::new(config.max_sessions),
+            claims: Claims::new(config.max_claims, config.outcome_window),
+            visitors: Visitors::new(config.max_visitors, config.visitor_retention),
+            limits: Windows::default(),
+            duty: Duty::default(),
+            shared: Interner::new(config.max_shared_texts),
+            keyed: ahash::RandomState::new(),
+            unbegun_timeout: config.unbegun_timeout,
+        }
+    }
+
+    /// How many calls of [`Store::sweep`] see every session once.
+    #[must_use]
+    pub fn slices(&self) -> usize {
+        self.sessions.slices()
+    }
+
+    fn hash(&self, text: &str) -> u64 {
+        self.keyed.hash_one(text)
+    }
+}
+
+impl Store for MemoryStore {
+    async fn history(&self, visitors: &[VisitorKey]) -> Result<History, StoreError> {
+        let mut history = History::default();
+        self.visitors.merge_into(&mut history, visitors);
+        Ok(history)
+    }
+
+    async fn observe<T: Send>(
+        &self,
+        observation: Observation<'_>,
+        judge: impl FnOnce(Seen<'_>) -> Judged<T> + Send,
+    ) -> Result<Observed<T>, StoreError> {
+        self.record(&observation, false, judge).await
+    }
+
+    async fn look<T: Send>(
+        &self,
+        key: &SessionKey,
+        mark: SessionMark,
+        visitors: &[VisitorKey],
+        judge: impl FnOnce(Seen<'_>) -> T + Send,
+    ) -> Result<Option<T>, StoreError> {
+        let entry = self.sessions.get(key);
+        let Some(entry) = entry.filter(|entry| entry.mark() == mark && !entry.is_denial()) else {
+            return Ok(None);
+        };
+        let session = &entry.session;
+        let history = self.known_of(session, visitors);
+        Ok(Some(judge(Seen { session, mark, history: &history, now: session.clock })))
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        self.claim_now(claim)
+    }
+
+    async fn settle(&self, key: &SessionKey, pending: Pending, answer: Arc<Answer>) {
+        let event = self.hash(pending.event());
+        let entry = self.sessions.get_mut(key);
+        if let Some(mut entry) = entry.filter(|entry| entry.mark() == pending.mark()) {
+            entry.recent.set(event, Known::Answered(answer.clone()));
+        }
+        pending.resolve(answer);
+    }
+
+    async fn outcome(&self, outcome: Outcome<'_>) -> Result<Option<Counted>, StoreError> {
+        self.count(&outcome)
+    }
+
+    async fn other_prompt(&self, observation: Observation<'_>) -> Result<bool, StoreError> {
+        let unasked =
+            |_: Seen<'_>| Judged { value: (), reply: Reply::Unasked, shadows: Vec::new() };
+        match self.record(&observation, true, unasked).await {
+            Ok(Observed::Fresh { is_new_session, .. }) => Ok(is_new_session),
+            // A repeat of a call that did something else with this event id changes nothing.
+            Ok(_) | Err(StoreError::CutOff) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn opt_out(
+        &self,
+        key: &SessionKey,
+        visitors: &[VisitorKey],
+        is_opted_out: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.set_opt_out(key, visitors, is_opted_out, now)
+    }
+
+    async fn consent(
+        &self,
+        key: &SessionKey,
+        timeout: Millis,
+        now: Timestamp,
+    ) -> Result<Option<Consent>, StoreError> {
+        Ok(self.consent_of(key, timeout, now))
+    }
+
+    async fn deny(
+        &self,
+        key: &SessionKey,
+        timeout: Millis,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.keep_denial(key, timeout, now);
+        Ok(())
+    }
+
+    async fn set_crm(
+        &self,
+        visitor: &VisitorKey,
+        attributes: Attributes,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let names = std::slice::from_ref(visitor);
+        let mut visitors = self.visitors.lock_all(names);
+        if !attributes.0.is_empty() {
+            visitors.ensure(names, now)?;
+        }
+        if let Some(known) = visitors.get_mut(visitor) {
+            known.history.crm = (!attributes.0.is_empty()).then(|| Arc::new(attributes));
+        }
+        Ok(())
+    }
+
+    async fn erase(&self, visitor: &VisitorKey) -> Result<(), StoreError> {
+        self.visitors.erase(visitor);
+        Ok(())
+    }
+
+    async fn set_agents(
+        &self,
+        site: &SiteKey,
+        route: Option<&str>,
+        agents: Agents,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.duty.set(site, route, agents, until)
+    }
+
+    fn agents(&self, site: &SiteKey, now: Timestamp) -> Arc<AgentBoard> {
+        self.duty.of(site, now)
+    }
+
+    fn is_limit_reached(
+        &self,
+        site: &SiteKey,
+        rule: Option<&str>,
+        limits: &[Limit],
+        now: Timestamp,
+    ) -> bool {
+        self.limits.is_reached(site, rule, limits, now)
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        self.sessions.sweep(now);
+        self.claims.sweep(now);
+        self.visitors.sweep(now);
+        self.shared.sweep();
+        self.limits.sweep(now);
+        self.duty.sweep(now);
+    }
+
+    fn stats(&self) -> StoreStats {
+        let (visitors, visitors_evicted) = self.visitors.figures();
+        let (claims, claims_evicted) = self.claims.figures();
+        StoreStats {
+            sessions_active: self.sessions.active(),
+            sessions_evicted: self.sessions.evicted(),
+            visitors,
+            visitors_evicted,
+            claims,
+            claims_evicted,
+        }
+    }
+}
