@@ -57,5 +57,6 @@
 
 pub mod domain;
 pub mod engine;
+pub mod enrich;
 pub mod rules;
 pub mod store;
