@@ -55,8 +55,11 @@
 
 #![cfg_attr(test, allow(clippy::pedantic, reason = "tests need not be polished"))]
 
+pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod enrich;
+pub mod metrics;
 pub mod rules;
 pub mod store;
