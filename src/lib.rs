@@ -55,11 +55,16 @@
 
 #![cfg_attr(test, allow(clippy::pedantic, reason = "tests need not be polished"))]
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod enrich;
+pub mod http;
 pub mod metrics;
+pub mod reload;
 pub mod rules;
+pub mod service;
 pub mod store;

@@ -1,0 +1,113 @@
+//! The way of a request without HTTP: observe, decide, claim, answer. Backtests go the same way.
+//!
+//! Must not: know wire formats, statuses or headers.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+
+use crate::domain::ids::{DecisionId, SessionId, SessionKey, SiteKey, VisitorId, VisitorKey};
+use crate::domain::time::Timestamp;
+use crate::domain::visit::Visit;
+use crate::metrics::{Metrics, StoreOperation};
+use crate::store::{Store, StoreError};
+
+mod answer;
+mod decide;
+mod live;
+mod outcomes;
+
+pub use live::LiveSite;
+pub use outcomes::{Conversion, Happened, Recorded};
+
+/// Sites with their rules, and the store that they share.
+pub struct Service<S: Store> {
+    store: Arc<S>,
+    metrics: Arc<Metrics>,
+    sites: ArcSwap<Sites>,
+}
+
+/// The sites as one snapshot.
+pub type Sites = HashMap<SiteKey, Arc<LiveSite>>;
+
+impl<S: Store> Service<S> {
+    /// A service of these sites.
+    #[must_use]
+    pub fn new(store: Arc<S>, metrics: Arc<Metrics>, sites: Sites) -> Self {
+        Self { store, metrics, sites: ArcSwap::from_pointee(sites) }
+    }
+
+    /// Waits for something of the store, and counts how long it took and whether it failed.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn timed<T>(
+        &self,
+        operation: StoreOperation,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let result = work.await;
+        self.metrics.store_did(operation, began.elapsed(), result.is_err());
+        result
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The sites as they are now. Take it once for a request.
+    #[must_use]
+    pub fn sites(&self) -> Arc<Sites> {
+        self.sites.load_full()
+    }
+
+    /// One site as it is now.
+    #[must_use]
+    pub fn site(&self, key: &str) -> Option<Arc<LiveSite>> {
+        self.sites.load().get(key).cloned()
+    }
+
+    /// Puts other sites in place of these, at once.
+    pub fn replace_sites(&self, sites: Sites) {
+        self.sites.store(Arc::new(sites));
+    }
+}
+
+/// A session id of 128 random bits.
+#[must_use]
+pub fn new_session_id() -> SessionId {
+    SessionId::from_bits(rand::random())
+}
+
+/// A UUID of version 7 (RFC 9562): 48 bits of the moment, 74 of chance, so that nobody guesses
+/// another's.
+fn new_decision_id(now: Timestamp) -> DecisionId {
+    let millis = u64::try_from(now.0).unwrap_or(0);
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();
+    DecisionId(id.as_u128())
+}
+
+/// Every name that the visitor bears in this call.
+fn visitors(visit: &Visit) -> Vec<VisitorKey> {
+    let key = |id| VisitorKey { site: visit.site.clone(), id };
+    visit
+        .visitor
+        .iter()
+        .map(|id| key(VisitorId::Page(id.clone())))
+        .chain(visit.identity.iter().map(|id| key(VisitorId::Identity(id.clone()))))
+        .collect()
+}
+
+fn session_key(visit: &Visit) -> (SessionKey, bool) {
+    let (id, is_issued) = match &visit.session {
+        Some(id) => (id.clone(), false),
+        None => (new_session_id(), true),
+    };
+    (SessionKey { site: visit.site.clone(), id }, is_issued)
+}

@@ -1,0 +1,31 @@
+//! The running service, as pages, servers and operators meet it: over HTTP, on a port of its own,
+//! by a clock that the test sets. Every answer is held against `/openapi.json`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    clippy::needless_pass_by_value,
+    clippy::float_cmp,
+    missing_docs,
+    reason = "a test may fail by panicking, takes its JSON by value, and counts in metrics' floats"
+)]
+
+mod client;
+mod schema;
+mod service;
+
+mod bodies;
+mod document;
+mod first_run;
+mod identity;
+mod lifecycle;
+mod limits;
+mod messages;
+mod pains;
+mod prompts;
+mod reasons;
+mod reports;
+mod security;
+mod sessions;
