@@ -1,0 +1,394 @@
+//! The documents, held against the code: what is generated out of its tables is what stands
+//! there, what is shown as a rule loads without a finding, what is shown as a finding is what
+//! `koekake check` says, and every link leads somewhere.
+//!
+//! `KOEKAKE_BLESS=1 cargo test --test docs` writes the generated parts anew. Must not: hold prose.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    missing_docs,
+    reason = "a test may fail by panicking"
+)]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+
+use koekake::config::{Kind, Setting};
+use koekake::domain::countries::CONTINENTS;
+use koekake::domain::visit::{BROWSERS, DeviceKind, OPERATING_SYSTEMS};
+use koekake::engine::decide::STOPS;
+use koekake::engine::examples;
+use koekake::rules::compile::{Loaded, load};
+use koekake::rules::diagnostic::{Severity, Source};
+use koekake::rules::fields::{FIELDS, Field, Parameter};
+use koekake::rules::holidays;
+use koekake::rules::kinds::Op;
+use regex::Regex;
+
+const RULES: &str = "docs/rules.md";
+const OPERATING: &str = "docs/operating.md";
+const DOCUMENTS: [&str; 5] =
+    ["README.md", RULES, OPERATING, "docs/http-api.md", "docs/architecture.md"];
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Held while a document is read, changed and written.
+static WRITING: Mutex<()> = Mutex::new(());
+
+fn write(name: &str, change: impl FnOnce(String) -> String) {
+    let _alone = WRITING.lock().unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    // Whoever reads meanwhile must not find half of it.
+    let half = path.with_extension("half");
+    std::fs::write(&half, change(read(name))).unwrap();
+    std::fs::rename(half, path).unwrap();
+}
+
+fn is_blessing() -> bool {
+    std::env::var_os("KOEKAKE_BLESS").is_some()
+}
+
+/// Compares what stands between two markers with what belongs there, or writes it.
+fn hold(document: &str, marker: &str, wanted: &str) {
+    let (start, end) = (format!("<!-- {marker} -->\n"), format!("<!-- /{marker} -->"));
+    let place = |text: &str| {
+        let from =
+            text.find(&start).unwrap_or_else(|| panic!("{document}: no {start}")) + start.len();
+        let until = text[from..].find(&end).unwrap_or_else(|| panic!("{document}: no {end}"));
+        from..from + until
+    };
+    let wanted = format!("\n{}\n\n", wanted.trim());
+    if is_blessing() {
+        write(document, |mut text| {
+            text.replace_range(place(&text), &wanted);
+            text
+        });
+        return;
+    }
+    let text = read(document);
+    assert_eq!(
+        &text[place(&text)],
+        wanted,
+        "{document}: `{marker}` is not what the code says; KOEKAKE_BLESS=1 writes it anew"
+    );
+}
+
+/// A cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+/// What a set of operators is called in the guide.
+fn set_of(field: &Field) -> &'static str {
+    let takes = |op| field.condition.operators().contains(&op);
+    if takes(Op::During) {
+        "clock"
+    } else if takes(Op::InOrder) {
+        "pages"
+    } else if takes(Op::Under) {
+        "address"
+    } else if takes(Op::Contains) && takes(Op::AtLeast) {
+        "attribute"
+    } else if takes(Op::AtLeast) {
+        "amount"
+    } else if takes(Op::Contains) {
+        "text"
+    } else {
+        "yes or no"
+    }
+}
+
+fn code_list(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| format!("`{}`", item.as_ref())).collect();
+    items.join(", ")
+}
+
+#[test]
+fn the_guide_lists_every_field() {
+    let mut text = String::new();
+    let mut room = "";
+    for field in FIELDS {
+        let own = field.name.split('.').next().unwrap();
+        if own != room {
+            room = own;
+            writeln!(
+                text,
+                "\n#### `{room}`\n\n| field | what it is | values | takes | for example |"
+            )
+            .unwrap();
+            writeln!(text, "| --- | --- | --- | --- | --- |").unwrap();
+        }
+        let (name, about) = match field.parameter {
+            Parameter::None => (field.name.to_owned(), field.about.to_owned()),
+            Parameter::Any(_) => (format!("{}.<name>", field.name), field.about.to_owned()),
+            Parameter::OneOf(parts) => {
+                let about = format!("{} Names: {}.", field.about, code_list(parts));
+                (format!("{}.<name>", field.name), about)
+            }
+        };
+        let values = field.condition.values();
+        writeln!(
+            text,
+            "| `{name}` | {} | {} | {} | `{}` |",
+            cell(&about),
+            cell(values),
+            set_of(field),
+            cell(field.example)
+        )
+        .unwrap();
+    }
+    hold(RULES, "fields", &text);
+}
+
+#[test]
+fn the_guide_lists_every_operator() {
+    let mut text = String::from("| takes | operators |\n| --- | --- |\n");
+    let mut sets: Vec<(&str, BTreeSet<&str>)> = Vec::new();
+    for field in FIELDS {
+        let operators: BTreeSet<&str> =
+            field.condition.operators().iter().map(|op| op.name()).collect();
+        match sets.iter().find(|(name, _)| *name == set_of(field)) {
+            Some((name, known)) => assert_eq!(*known, operators, "two sets are called `{name}`"),
+            None => sets.push((set_of(field), operators)),
+        }
+    }
+    for (name, operators) in &sets {
+        let ordered = Op::ALL.iter().map(|op| op.name()).filter(|op| operators.contains(op));
+        writeln!(text, "| {name} | {} |", code_list(ordered)).unwrap();
+    }
+    text.push_str("\n| operator | what it does |\n| --- | --- |\n");
+    for op in Op::ALL {
+        writeln!(text, "| `{}` | {} |", op.name(), cell(op.about().trim())).unwrap();
+    }
+    hold(RULES, "operators", &text);
+}
+
+#[test]
+fn the_guide_lists_every_known_value() {
+    let continents = CONTINENTS.iter().map(|(code, name)| format!("`{code}` {name}"));
+    let text = [
+        format!("- `device.type`: {}", code_list(DeviceKind::ALL.map(DeviceKind::as_str))),
+        format!("- `device.os`: {}", code_list(OPERATING_SYSTEMS)),
+        format!("- `device.browser`: {}", code_list(BROWSERS)),
+        format!("- `location.continent`: {}", continents.collect::<Vec<_>>().join(", ")),
+        format!("- `holidays`: {}", holidays::known_codes().collect::<Vec<_>>().join(", ")),
+        format!("- what stops a rule besides a field: {}", code_list(STOPS)),
+    ];
+    hold(RULES, "known values", &text.join("\n"));
+}
+
+#[test]
+fn the_operators_manual_lists_every_setting() {
+    let mut text = String::from(
+        "| flag | in `koekake.toml` | variable | default | what it does |\n\
+         | --- | --- | --- | --- | --- |\n",
+    );
+    for setting in Setting::ALL {
+        let spec = setting.spec();
+        let default = match spec.default {
+            None => "not set".to_owned(),
+            Some("") => "none".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        let value = match spec.kind {
+            Kind::Text | Kind::Path => "text",
+            Kind::Number => "number",
+            Kind::Switch => "`true` or `false`",
+            Kind::List => "list of text",
+        };
+        writeln!(
+            text,
+            "| `--{} {}` | `{}`, {value} | `{}` | {default} | {} |",
+            spec.name,
+            spec.value_name,
+            setting.key(),
+            setting.variable(),
+            cell(spec.help)
+        )
+        .unwrap();
+    }
+    hold(OPERATING, "settings", &text);
+}
+
+#[test]
+fn the_operators_manual_lists_every_metric() {
+    let named = |text: &str, pattern: &str| -> BTreeSet<String> {
+        let pattern = Regex::new(pattern).unwrap();
+        pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+    };
+    let in_code = named(&read("src/metrics/mod.rs"), r#""(koekake_[a-z_]+)""#);
+    let in_manual = named(&read(OPERATING), r"(?m)^\| `(koekake_[a-z_]+)");
+    assert_eq!(in_code, in_manual, "{OPERATING} and src/metrics/mod.rs name the same metrics");
+}
+
+/// The demo shop's files, under the names that `koekake check` shows.
+fn demo() -> Vec<Source> {
+    let files = ["selling", "site", "welcoming"];
+    let source = |name: &str| {
+        let name = format!("rules/demo-shop/{name}.yaml");
+        Source { text: read(&name), name }
+    };
+    files.map(source).into()
+}
+
+/// The rule files that a document shows under a name: `<!-- a rule file: gifts.yaml -->`.
+fn shown_files(document: &str) -> Vec<Source> {
+    blocks(document)
+        .into_iter()
+        .filter_map(|(mark, _, text)| {
+            let name = mark.strip_prefix("a rule file: ")?;
+            Some(Source { name: format!("rules/demo-shop/{name}"), text })
+        })
+        .collect()
+}
+
+/// Every fenced block with what the line before it says of it.
+fn blocks(document: &str) -> Vec<(String, String, String)> {
+    let fenced = Regex::new(r"(?ms)^(?:<!-- ([^\n]*) -->\n)?```(\w+)\n(.*?)^```$").unwrap();
+    fenced
+        .captures_iter(&read(document))
+        .map(|found| {
+            let part = |i| found.get(i).map_or(String::new(), |text| text.as_str().to_owned());
+            (part(1), part(2), part(3))
+        })
+        .collect()
+}
+
+fn words(loaded: &Loaded) -> String {
+    loaded.findings.iter().fold(String::new(), |text, finding| text + &format!("{finding}\n\n"))
+}
+
+fn assert_sound(document: &str, text: &str, files: Vec<Source>) {
+    let loaded = load("demo-shop", files);
+    assert_eq!(words(&loaded), "", "{document}: shown as right:\n{text}");
+    let set = loaded.set.unwrap();
+    let failed: Vec<_> = examples::run(&set)
+        .iter()
+        .map(|failed| {
+            let rule = &set.rules[failed.rule];
+            format!("{}: {}: {}", rule.id, rule.examples[failed.example].name, failed.actual)
+        })
+        .collect();
+    assert_eq!(failed, [""; 0], "{document}");
+}
+
+fn indented(text: &str, by: &str) -> String {
+    text.lines().fold(String::new(), |all, line| all + by + line + "\n")
+}
+
+#[test]
+fn what_is_shown_as_right_is_right() {
+    let mut count = 0;
+    for document in DOCUMENTS {
+        for (mark, _, text) in blocks(document).iter().filter(|(_, language, _)| language == "yaml")
+        {
+            count += 1;
+            let mut files = demo();
+            let shown = |text: String| Source { name: "rules/demo-shop/shown.yaml".into(), text };
+            match mark.as_str() {
+                mark if mark.starts_with("a rule file") => files.push(shown(text.clone())),
+                // Another program's, in YAML too.
+                "rules of prometheus" => continue,
+                "site.yaml" => {
+                    files = vec![Source {
+                        name: "rules/demo-shop/site.yaml".into(),
+                        text: text.clone(),
+                    }];
+                }
+                "part of a rule" => {
+                    let mut rule = String::from("rules:\n  - id: shown\n");
+                    if !text.contains("prompt:") && !text.contains("variants:") {
+                        rule.push_str("    prompt: { message: Hello }\n");
+                    }
+                    files.push(shown(rule + &indented(text, "    ")));
+                }
+                "part of site.yaml" => {
+                    let site =
+                        files.iter_mut().find(|file| file.name.ends_with("site.yaml")).unwrap();
+                    let key = text.split(':').next().unwrap();
+                    // The shown key in place of the demo's own, if it has one.
+                    let own = Regex::new(&format!(r"(?m)^{key}:.*\n(?:[ #].*\n)*")).unwrap();
+                    site.text = own.replace(&site.text, "").into_owned() + text;
+                    files.retain(|file| file.name.ends_with("site.yaml"));
+                }
+                other => panic!("{document}: a YAML block is marked `{other}`:\n{text}"),
+            }
+            assert_sound(document, text, files);
+        }
+    }
+    assert!(count > 20, "{count} blocks were found");
+}
+
+#[test]
+fn findings_are_shown_as_the_command_writes_them() {
+    let mark = Regex::new(r#"^findings of (\S+) with "(.*)" for "(.*)"$"#).unwrap();
+    let mut count = 0;
+    for document in DOCUMENTS {
+        for (said, _, shown) in blocks(document) {
+            let Some(found) = mark.captures(&said) else { continue };
+            count += 1;
+            let mut files = demo();
+            if files.iter().all(|file| !file.name.ends_with(&found[1])) {
+                files.extend(shown_files(document));
+            }
+            let file = files.iter_mut().find(|file| file.name.ends_with(&found[1])).unwrap();
+            assert!(
+                file.text.contains(&found[3]),
+                "{document}: {} has no {}",
+                &found[1],
+                &found[3]
+            );
+            file.text = file.text.replacen(&found[3], &found[2], 1);
+            let loaded = load("demo-shop", files);
+            let errors = loaded.findings.iter().filter(|f| f.severity == Severity::Error).count();
+            let warnings = loaded.findings.len() - errors;
+            let summary = format!(
+                "demo-shop: does not load, {}, {}\n",
+                many(errors, "error"),
+                many(warnings, "warning")
+            );
+            let wanted = words(&loaded) + &summary;
+            if is_blessing() {
+                let block = |text: &str| format!("<!-- {said} -->\n```text\n{text}```");
+                write(document, |text| text.replacen(&block(&shown), &block(&wanted), 1));
+            } else {
+                assert_eq!(shown, wanted, "{document}: {said}");
+            }
+        }
+    }
+    assert!(count >= 3, "{count} findings were found");
+}
+
+#[test]
+fn what_is_shown_as_json_is_json() {
+    for document in DOCUMENTS {
+        for (_, _, text) in blocks(document).iter().filter(|(_, language, _)| language == "json") {
+            let parsed: Result<serde_json::Value, _> = serde_json::from_str(text);
+            assert!(parsed.is_ok(), "{document}: {parsed:?} in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let link = Regex::new(r"\]\(([^)#:\s]+)(#[^)]*)?\)").unwrap();
+    for document in DOCUMENTS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let folder = folder.parent().unwrap();
+        for found in link.captures_iter(&read(document)) {
+            assert!(folder.join(&found[1]).exists(), "{document}: there is no {}", &found[1]);
+        }
+    }
+}
+
+fn many(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
