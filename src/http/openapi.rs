@@ -231,7 +231,7 @@ mod routes {
         security(("admin" = []), ("server_key" = [])),
         responses(
             (status = 200, description = "All of it", body = VisitorAnswerBody, content_type = "application/json"),
-            (status = 400, description = "The id is longer than 256 bytes", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 400, description = "The id is not 1 to 256 bytes of UTF-8 text", body = ProblemBody, content_type = "application/problem+json"),
             (status = 401, description = "A token is needed", body = ProblemBody, content_type = "application/problem+json"),
             (status = 404, description = "No such site, or nothing is stored", body = ProblemBody, content_type = "application/problem+json"),
             (status = 503, description = "Not now", body = ProblemBody, content_type = "application/problem+json"),
@@ -247,7 +247,7 @@ mod routes {
         security(("admin" = []), ("server_key" = [])),
         responses(
             (status = 204, description = "Nothing is stored any more"),
-            (status = 400, description = "The id is longer than 256 bytes", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 400, description = "The id is not 1 to 256 bytes of UTF-8 text", body = ProblemBody, content_type = "application/problem+json"),
             (status = 401, description = "A token is needed", body = ProblemBody, content_type = "application/problem+json"),
             (status = 403, description = "This token may only read", body = ProblemBody, content_type = "application/problem+json"),
             (status = 404, description = "No such site", body = ProblemBody, content_type = "application/problem+json"),

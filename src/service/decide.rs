@@ -129,11 +129,11 @@ impl<S: Store> Service<S> {
             .await?
         {
             Observed::Repeat(answer) => return Ok(answer),
-            // Recorded by a call that asked for no answer: there is none to give again.
             Observed::Denied => {
                 live.count(Reason::NoConsent, None);
                 return Ok(call.silent(&Verdict::closed(Reason::NoConsent)));
             }
+            // Recorded by a call that asked for no answer: there is none to give again.
             Observed::RepeatUnanswered => {
                 return Ok(call.silent(&Verdict::closed(Reason::NoMatch)));
             }
