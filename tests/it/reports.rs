@@ -292,3 +292,15 @@ fn consent_identify_and_opt_out_as_reports() {
     assert_eq!(service.view("c", "/"), "no_match");
     assert_eq!(reason(&service.ask("d", json!({}))), "no_match");
 }
+
+#[test]
+fn a_program_without_the_key_reports_no_outcome() {
+    let service = start();
+    let decision = offered(&service, "a");
+    let shown = whole("a", json!({ "type": "prompt_shown", "decision_id": decision }));
+    let answer = service.report_all(std::slice::from_ref(&shown), &[("User-Agent", "curl/8.5.0")]);
+    assert_eq!(answer["accepted"], 0, "{answer}");
+    assert_eq!(service.prompts("shown"), 0.0);
+    assert_eq!(service.report_all(&[shown], &[])["accepted"], 1);
+    assert_eq!(service.prompts("shown"), 1.0);
+}
