@@ -27,7 +27,7 @@ impl Shared for Arc<str> {
 
 impl Shared for PageUrl {
     fn holders(&self) -> usize {
-        Arc::strong_count(self.shared())
+        PageUrl::holders(self)
     }
 }
 
