@@ -7,6 +7,7 @@ pub mod consent;
 pub mod model;
 pub mod outcomes;
 pub mod repeats;
+pub mod resting;
 pub mod rooms;
 pub mod sessions;
 

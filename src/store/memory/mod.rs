@@ -16,7 +16,6 @@ mod intern;
 mod limits;
 mod observe;
 mod outcome;
-#[allow(dead_code, reason = "sessions rest, and are written, in it next")]
 mod packed;
 mod rank;
 mod repeats;
@@ -58,6 +57,8 @@ pub struct MemoryConfig {
     pub max_visitors: usize,
     /// The most page addresses that sessions share one copy of.
     pub max_shared_texts: usize,
+    /// How long nothing must happen to a session for it to be laid to rest.
+    pub rest_after: Millis,
     /// How long outcomes of an offer may be late.
     pub outcome_window: Millis,
     /// After how long nothing is remembered of a visitor, opt-outs and CRM attributes excepted.
@@ -73,6 +74,7 @@ impl Default for MemoryConfig {
             max_claims: 1_000_000,
             max_visitors: 1_000_000,
             max_shared_texts: 200_000,
+            rest_after: Millis::seconds(3),
             outcome_window: Millis::days(7),
             visitor_retention: Millis::days(400),
             unbegun_timeout: Millis::minutes(30),
@@ -88,7 +90,7 @@ pub struct MemoryStore {
     visitors: Visitors,
     limits: Windows,
     duty: Duty,
-    shared: Interner,
+    shared: Arc<Interner>,
     /// For ids that only this process compares: nobody outside can make two of them meet.
     keyed: ahash::RandomState,
     unbegun_timeout: Millis,
@@ -104,13 +106,14 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new(config: MemoryConfig) -> Self {
+        let shared = Arc::new(Interner::new(config.max_shared_texts));
         Self {
-            sessions: Sessions::new(config.max_sessions),
+            sessions: Sessions::new(config.max_sessions, config.rest_after, shared.clone()),
             claims: Claims::new(config.max_claims, config.outcome_window),
             visitors: Visitors::new(config.max_visitors, config.visitor_retention),
             limits: Windows::default(),
             duty: Duty::default(),
-            shared: Interner::new(config.max_shared_texts),
+            shared,
             keyed: ahash::RandomState::new(),
             unbegun_timeout: config.unbegun_timeout,
         }

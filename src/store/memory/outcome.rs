@@ -2,12 +2,9 @@
 //!
 //! Must not: begin a session or keep one alive.
 
-use dashmap::mapref::entry::Entry as Found;
-
 use super::MemoryStore;
 use super::claim::union;
 use super::claims::Record;
-use super::sessions::Entry;
 use crate::domain::caps::{Counted, Stage};
 use crate::domain::history::History;
 use crate::domain::ids::{SessionKey, VisitorKey};
@@ -31,7 +28,7 @@ impl MemoryStore {
         }
         // A word on a prompt never is older than the prompt, wherever clocks went.
         let now = outcome.now.max(decision.at);
-        let entry = there(&mut place);
+        let entry = place.entry();
         if enters_history(outcome.stage) {
             // The prompt may be of the session before, and of a visitor of that one.
             let mut names = union(outcome.visitors, &record.visitors);
@@ -70,7 +67,7 @@ impl MemoryStore {
     ) -> Result<(), StoreError> {
         let mut place = self.sessions.lock(key);
         let mut records = self.claims.lock(key);
-        let mut entry = there(&mut place);
+        let mut entry = place.entry();
         let borne = match (&entry, records.get(key)) {
             (Some(entry), _) => union(given, &entry.session.visitors),
             (None, Some(record)) => union(given, &record.visitors),
@@ -115,13 +112,6 @@ impl MemoryStore {
             record.own.is_opted_out = false;
         }
         Ok(())
-    }
-}
-
-fn there<'a>(place: &'a mut Found<'_, SessionKey, Box<Entry>>) -> Option<&'a mut Entry> {
-    match place {
-        Found::Occupied(entry) => Some(entry.get_mut()),
-        Found::Vacant(_) => None,
     }
 }
 

@@ -187,6 +187,7 @@ pub(super) fn decode(
 ///
 /// # Errors
 /// As [`decode`], as far as it looks.
+#[allow(dead_code, reason = "for what writes resting sessions to a file")]
 pub(super) fn inline(
     packed: &[u8],
     url_of: impl FnMut(u32) -> Option<PageUrl>,
@@ -202,16 +203,17 @@ pub(super) fn inline(
     Ok(whole.out)
 }
 
-/// Gives each number of a shared address in a session's bytes, to be let go of.
-pub(super) fn numbers(packed: &[u8], mut each: impl FnMut(u32)) -> Result<(), PackedError> {
+/// Gives each number of a shared address in a session's bytes, as far as they can be read.
+pub(super) fn numbers(packed: &[u8], mut each: impl FnMut(u32)) {
     let mut reader = Reader { rest: packed, origin: 0 };
-    Head::read(&mut reader)?;
-    for _ in 0..reader.number()? {
-        if let Address::Number(number) = reader.address()? {
-            each(number);
+    let Ok(_) = Head::read(&mut reader) else { return };
+    for _ in 0..reader.number().unwrap_or_default() {
+        match reader.address() {
+            Ok(Address::Number(number)) => each(number),
+            Ok(Address::Text(_)) => {}
+            Err(_) => return,
         }
     }
-    Ok(())
 }
 
 /// One of a session's addresses.
