@@ -15,7 +15,7 @@ mod store_suite;
 use koekake::domain::time::Millis;
 use koekake::store::memory::{MemoryConfig, MemoryStore};
 use store_suite::Room;
-use store_suite::resting::Resting;
+use store_suite::through::Through;
 
 macro_rules! whole_suite {
     ($make:expr) => {
@@ -68,8 +68,6 @@ macro_rules! whole_suite {
         }
     };
 }
-use whole_suite;
-
 fn memory(room: Room) -> MemoryStore {
     let ample = MemoryConfig { max_sessions: 100_000, ..MemoryConfig::default() };
     MemoryStore::new(match room {
@@ -84,12 +82,12 @@ fn memory(room: Room) -> MemoryStore {
 }
 
 /// The same store, all of whose sessions rest before every call.
-fn resting(room: Room) -> Resting {
+fn resting(room: Room) -> Through {
     let (sessions, claims, visitors) = match room {
         Room::Ample => (4_000, 4_000, 4_000),
         Room::Of { sessions, claims, visitors } => (sessions, claims, visitors),
     };
-    Resting(MemoryStore::new(MemoryConfig {
+    Through::rest(MemoryStore::new(MemoryConfig {
         max_sessions: sessions,
         max_claims: claims,
         max_visitors: visitors,

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Clock;
 use crate::config::{AdminTokens, Config, Geoip, Secret, is_loopback};
 use crate::domain::origin::OriginSet;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Timestamp};
 use crate::enrich::client_ip::TrustedProxies;
 use crate::enrich::device::Devices;
 use crate::enrich::geoip::{self, GeoIp};
@@ -26,15 +26,13 @@ use crate::metrics::Metrics;
 use crate::reload::ReadError;
 use crate::service::Service;
 use crate::store::Store;
-use crate::store::memory::{MemoryConfig, MemoryStore};
+use crate::store::memory::{DiskConfig, MemoryConfig, MemoryStore};
 
 mod serve;
 pub mod sites;
 
 /// How often a slice of what is over is dropped.
 const SWEEP_EVERY: Duration = Duration::from_millis(20);
-/// How long offers are remembered for what becomes of them: as long as a goal may ask for.
-const OUTCOME_WINDOW: Millis = Millis::days(90);
 
 /// Why a service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +107,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Stops taking connections, answers what is in flight, and ends.
+    /// Stops taking connections, answers what is in flight, writes what is not written yet, and
+    /// ends.
     pub async fn stop(self) {
         for server in &self.servers {
             server.stop(true).await;
@@ -119,6 +118,7 @@ impl Running {
             // It ended either way; an error of its last moments changes nothing.
             let _ = finished.await;
         }
+        self.state.service.store().stop();
     }
 }
 
@@ -138,7 +138,7 @@ pub fn start(
     }
     let (admin, made_token) = admin_tokens(config, listeners.public.local_addr()?);
     let state = web::Data::new(State {
-        service: Service::new(Arc::new(store(config)), metrics.clone(), HashMap::new()),
+        service: Service::new(store(config, clock.now())?, metrics.clone(), HashMap::new()),
         clock,
         metrics,
         geoip,
@@ -164,14 +164,31 @@ pub fn start(
     serve::serve(config, &state, listeners, made_token, sweeper)
 }
 
-fn store(config: &Config) -> MemoryStore {
-    MemoryStore::new(MemoryConfig {
+/// The store of the settings, with what an earlier process kept; where that cannot be read now, it
+/// is tried again.
+///
+/// # Errors
+/// Where no thread can be had.
+pub fn store(config: &Config, now: Timestamp) -> std::io::Result<Arc<MemoryStore>> {
+    let kept = MemoryConfig {
         max_sessions: config.max_sessions.get(),
         max_claims: config.max_sessions.get(),
         max_visitors: config.max_visitors.get(),
-        outcome_window: OUTCOME_WINDOW,
+        outcome_window: millis(config.outcome_retention),
+        visitor_retention: millis(config.visitor_retention),
         ..MemoryConfig::default()
-    })
+    };
+    let Some(folder) = config.data.clone() else { return Ok(Arc::new(MemoryStore::new(kept))) };
+    let disk = DiskConfig {
+        folder,
+        write_behind: config.write_behind,
+        is_event_time: config.trust_event_time,
+    };
+    MemoryStore::open(kept, disk, now)
+}
+
+fn millis(length: Duration) -> Millis {
+    Millis(i64::try_from(length.as_millis()).unwrap_or(i64::MAX))
 }
 
 async fn sweep(state: web::Data<State>) {

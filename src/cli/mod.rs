@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 mod check;
+mod data;
 mod logging;
 mod serve;
 mod settings;
@@ -39,6 +40,8 @@ enum Verb {
     Serve(serve::ServeArguments),
     /// Check rule files: everything that is wrong with them, and whether their examples hold
     Check(check::CheckArguments),
+    /// Look at the data folder: stats, check, export, backup, erase
+    Data(data::DataArguments),
 }
 
 /// How output that programs may want is written.
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         None => serve::run(arguments.serve),
         Some(Verb::Serve(serve)) => serve::run(arguments.serve.then(serve)),
         Some(Verb::Check(check)) => check::run(check, arguments.serve.into_settings()),
+        Some(Verb::Data(data)) => data::run(data, arguments.serve.into_settings()),
     };
     let code = result.unwrap_or_else(|error| {
         // Nothing is left to tell where this cannot be told.

@@ -115,6 +115,7 @@ async fn put_visitor(
     let now = state.clock.now();
     let work = state.service.store().set_crm(&visitor, attributes, now);
     state.service.timed(StoreOperation::SetCrm, work).await.map_err(unavailable)?;
+    state.service.durable().await.map_err(unavailable)?;
     Ok(no_content())
 }
 
@@ -143,6 +144,7 @@ async fn delete_visitor(
     let live = allow(&state, &request, &site, AdminLevel::Full)?;
     let visitor = visitor(&live, &id)?;
     state.service.store().erase(&visitor).await.map_err(unavailable)?;
+    state.service.durable().await.map_err(unavailable)?;
     Ok(no_content())
 }
 

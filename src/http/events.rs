@@ -15,13 +15,15 @@ use crate::domain::caps::Stage;
 use crate::domain::ids::DecisionId;
 use crate::domain::visit::Consent;
 use crate::service::{Conversion, Happened, Recorded};
+use crate::store::StoreError;
 
 /// Records what became of prompts, and what else happened, each event on its own.
 ///
 /// # Errors
 /// 400 where the body is no list of events, 413, 415, 429; 401, 403 or 404, and nothing is
 /// recorded, where the site of any of them is not there or does not take calls from this page or
-/// with this token; 503 where the store has no room.
+/// with this token; 503 where the store has no room, or what
+/// was reported cannot be made durable now: it may be reported again, and counts once.
 pub async fn events(
     state: web::Data<State>,
     request: HttpRequest,
@@ -32,6 +34,7 @@ pub async fn events(
     let bytes = body::read(&request, payload, body::EVENTS_LIMIT).await?;
     let parsed = parse_events(&bytes)?;
     check_sites(&state, &request, &parsed)?;
+    let must_last = parsed.iter().flatten().any(|event| !event.report.may_be_lost());
     let mut answer = EventsAnswer { accepted: 0, rejected: Vec::new() };
     for (index, event) in parsed.into_iter().enumerate() {
         match event {
@@ -41,6 +44,9 @@ pub async fn events(
             },
             Err(rejected) => answer.rejected.push(rejected),
         }
+    }
+    if must_last {
+        state.service.durable().await.map_err(|error| unavailable(&error))?;
     }
     let json = serde_json::to_vec(&answer).unwrap_or_default();
     Ok(reply::json(StatusCode::ACCEPTED, json))
@@ -102,8 +108,12 @@ async fn record(
         Ok(Recorded::NotRecorded) => {
             Ok(Err("nothing is recorded of this visitor: no consent, or no person".to_owned()))
         }
-        Err(error) => Err(Problem::unavailable(error.to_string(), 5)),
+        Err(error) => Err(unavailable(&error)),
     }
+}
+
+fn unavailable(error: &StoreError) -> Problem {
+    Problem::unavailable(error.to_string(), 5)
 }
 
 /// What a report is to the service; `None` for what the visit itself tells.

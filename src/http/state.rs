@@ -162,10 +162,9 @@ impl State {
 
     /// What keeps the service from being ready.
     pub fn unready(&self) -> Vec<String> {
-        if self.service.sites().is_empty() {
-            vec!["no site's rules are loaded".to_owned()]
-        } else {
-            Vec::new()
-        }
+        let no_site =
+            self.service.sites().is_empty().then(|| "no site's rules are loaded".to_owned());
+        let no_store = self.service.store().fault().map(|why| why.to_string());
+        no_site.into_iter().chain(no_store).collect()
     }
 }

@@ -44,10 +44,12 @@ pub enum StoreOperation {
     Forget,
     /// Sets what a CRM says.
     SetCrm,
+    /// Waits until what was recorded is durable.
+    Durable,
 }
 
 impl StoreOperation {
-    const ALL: [(Self, &str); 9] = [
+    const ALL: [(Self, &str); 10] = [
         (Self::History, "history"),
         (Self::Observe, "observe"),
         (Self::Look, "look"),
@@ -57,6 +59,7 @@ impl StoreOperation {
         (Self::OptOut, "opt_out"),
         (Self::Forget, "forget"),
         (Self::SetCrm, "set_crm"),
+        (Self::Durable, "durable"),
     ];
 }
 

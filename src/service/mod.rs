@@ -55,6 +55,14 @@ impl<S: Store> Service<S> {
         result
     }
 
+    /// Waits until all that was recorded before is as durable as the store makes it.
+    ///
+    /// # Errors
+    /// Where it cannot be made durable now.
+    pub async fn durable(&self) -> Result<(), StoreError> {
+        self.timed(StoreOperation::Durable, self.store.durable()).await
+    }
+
     /// The store.
     #[must_use]
     pub fn store(&self) -> &S {

@@ -77,6 +77,7 @@ impl Setup {
             at: moment(FRIDAY),
         }
         .flag(Setting::Geoip, "none")
+        .flag(Setting::Data, "none")
         .flag(Setting::RateLimit, "off")
         .flag(Setting::Workers, "2")
         .flag(Setting::Listen, "127.0.0.1:0")

@@ -7,9 +7,9 @@ pub mod consent;
 pub mod model;
 pub mod outcomes;
 pub mod repeats;
-pub mod resting;
 pub mod rooms;
 pub mod sessions;
+pub mod through;
 
 use std::future::Future;
 use std::pin::pin;

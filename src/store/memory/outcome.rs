@@ -44,9 +44,12 @@ impl MemoryStore {
             }
             if let Some(entry) = entry {
                 enter(&mut entry.session.own, outcome.stage, now);
+                self.sessions.touch(outcome.key, entry);
             }
             enter(&mut record.own, outcome.stage, now);
+            self.mark(|marks| marks.visitors.extend(names));
         }
+        self.mark(|marks| marks.claim(outcome.key));
         let step = decision.count(outcome.stage, unique);
         Ok(Some(Counted {
             decision: decision.id,
@@ -85,6 +88,7 @@ impl MemoryStore {
         }
         if let Some(entry) = entry.as_mut() {
             entry.session.own.is_opted_out = is_opted_out;
+            self.sessions.touch(key, entry);
         }
         if is_opted_out {
             // The word must hold even if the session is dropped, or has yet to begin.
@@ -111,6 +115,10 @@ impl MemoryStore {
         } else if let Some(record) = records.get_mut(key) {
             record.own.is_opted_out = false;
         }
+        self.mark(|marks| {
+            marks.claims.insert(key.clone());
+            marks.visitors.extend(borne);
+        });
         Ok(())
     }
 }

@@ -16,7 +16,8 @@ use dashmap::mapref::entry::{Entry as Found, OccupiedEntry, VacantEntry};
 use dashmap::mapref::one::{MappedRef, MappedRefMut};
 
 use super::intern::Interner;
-use super::packed::{self, Head, Unpacked};
+use super::journal::Journal;
+use super::packed::{self, Head, PackedError, Unpacked};
 use super::rank::Rank;
 use super::repeats::{Known, Recent};
 use super::slices::{Room, Slices, small};
@@ -41,6 +42,8 @@ pub(super) struct Entry {
     pub(super) has_claims: bool,
     /// Where it is counted; a "no" is not.
     live: Option<Live>,
+    /// Whether the journal knows already that it changed.
+    is_marked: bool,
 }
 
 /// Counts one session of its site for as long as it is there.
@@ -70,6 +73,7 @@ pub(super) struct Sessions {
     rest_after: Millis,
     expired: AtomicU64,
     capacity: AtomicU64,
+    journal: Option<Arc<Journal>>,
 }
 
 /// A session, locked.
@@ -90,7 +94,10 @@ pub(super) struct Free<'a> {
 /// A session's place, locked, whether or not there is one.
 pub(super) enum Place<'a> {
     There(OccupiedEntry<'a, SessionKey, Slot>),
-    Nobody { _place: VacantEntry<'a, SessionKey, Slot> },
+    Nobody {
+        #[expect(dead_code, reason = "its lock is held")]
+        place: VacantEntry<'a, SessionKey, Slot>,
+    },
 }
 
 /// A session that begins, or goes on where its own entry was dropped.
@@ -102,6 +109,13 @@ pub(super) struct Begun {
 }
 
 impl Entry {
+    /// A session as it was packed; not counted yet.
+    fn of(key: &SessionKey, unpacked: Unpacked) -> Self {
+        let Unpacked { session, timeout, has_claims, recent } = unpacked;
+        let mark_id = mark_of(&key.id, session.started_at).id;
+        Self { session, mark_id, timeout, recent, has_claims, live: None, is_marked: false }
+    }
+
     /// Which run of its id this is.
     pub(super) fn mark(&self) -> SessionMark {
         SessionMark { id: self.mark_id, started_at: self.session.started_at }
@@ -167,7 +181,7 @@ impl Slot {
         }
     }
 
-    fn awake(&self) -> Option<&Box<Entry>> {
+    fn awake(&self) -> Option<&Entry> {
         match self {
             Self::Awake(entry) => Some(entry),
             Self::Resting(_) => None,
@@ -194,8 +208,14 @@ impl Place<'_> {
 
 impl Sessions {
     /// At most so many; each rests once nothing happened to it for that long.
-    pub(super) fn new(most: usize, rest_after: Millis, shared: Arc<Interner>) -> Self {
+    pub(super) fn new(
+        most: usize,
+        rest_after: Millis,
+        shared: Arc<Interner>,
+        journal: Option<Arc<Journal>>,
+    ) -> Self {
         Self {
+            journal,
             entries: Slices::new(most),
             live: small(),
             shared,
@@ -209,7 +229,7 @@ impl Sessions {
     pub(super) fn get<'a>(
         &'a self,
         key: &SessionKey,
-    ) -> Option<MappedRef<'a, SessionKey, Slot, Box<Entry>>> {
+    ) -> Option<MappedRef<'a, SessionKey, Slot, Entry>> {
         if let Ok(entry) = self.entries.get(key)?.try_map(Slot::awake) {
             return Some(entry);
         }
@@ -230,7 +250,7 @@ impl Sessions {
                 self.wake(slot.get_mut(), key);
                 Place::There(slot)
             }
-            Found::Vacant(_place) => Place::Nobody { _place },
+            Found::Vacant(place) => Place::Nobody { place },
         }
     }
 
@@ -267,6 +287,7 @@ impl Sessions {
             timeout,
             recent: Recent::default(),
             has_claims,
+            is_marked: false,
         };
         let slot = place.insert(Slot::Awake(Box::new(entry)));
         room.take();
@@ -277,9 +298,78 @@ impl Sessions {
     pub(super) fn replace(&self, guard: &mut Guard<'_>, begun: Begun) {
         let Begun { session, timeout, has_claims } = begun;
         let live = self.live(&guard.key().site, &session);
-        let mark_id = guard.mark_id;
+        let (mark_id, is_marked) = (guard.mark_id, guard.is_marked);
+        let recent = Recent::default();
         **guard.value_mut() =
-            Entry { session, mark_id, timeout, recent: Recent::default(), has_claims, live };
+            Entry { session, mark_id, timeout, recent, has_claims, live, is_marked };
+    }
+
+    /// Notes that a session changed, so that it is written before long.
+    pub(super) fn touch(&self, key: &SessionKey, entry: &mut Entry) {
+        if let Some(journal) = &self.journal
+            && !entry.is_marked
+        {
+            entry.is_marked = true;
+            journal.mark_session(key);
+        }
+    }
+
+    /// The row of that session, if there is one: its bytes, addresses written out.
+    pub(super) fn row_of(&self, key: &SessionKey) -> Option<Vec<u8>> {
+        match self.entries.get_mut(key)?.value_mut() {
+            Slot::Awake(entry) => {
+                entry.is_marked = false;
+                Some(entry.pack(key, |_| None))
+            }
+            Slot::Resting(packed) => {
+                let numbered = self.shared.numbered();
+                // What this process packed it can read.
+                packed::inline(packed, |number| numbered.url(number)).ok()
+            }
+        }
+    }
+
+    /// Puts a session that was read from the data folder, at rest.
+    pub(super) fn put(&self, key: &SessionKey, row: &[u8]) -> Result<(), PackedError> {
+        let mut unpacked = packed::decode(key, row, |_| None)?;
+        self.shared.share_addresses(&mut unpacked.session);
+        let Locked::Free(free) = self.lock_with_room(key, unpacked.session.clock) else {
+            return Ok(());
+        };
+        let entry = Entry::of(key, unpacked);
+        self.lay(free, key, &entry);
+        Ok(())
+    }
+
+    fn lay(&self, free: Free<'_>, key: &SessionKey, entry: &Entry) {
+        if !entry.is_denial() {
+            self.count_of(&key.site).fetch_add(1, Ordering::Relaxed);
+        }
+        let packed = entry.pack(key, |url| self.shared.number(url));
+        free.place.insert(Slot::Resting(packed.into()));
+        free.room.take();
+    }
+
+    /// Drops a session that is not what its claims say.
+    pub(super) fn remove(&self, key: &SessionKey) {
+        self.entries.remove(key, |slot| self.dropped(key, slot, &AtomicU64::new(0)));
+    }
+
+    /// Drops all sessions without a trace.
+    pub(super) fn clear(&self) {
+        self.entries.retain_all(|key, slot| {
+            self.dropped(key, slot, &AtomicU64::new(0));
+            false
+        });
+    }
+
+    /// Marks all sessions.
+    pub(super) fn touch_all(&self) {
+        let Some(journal) = &self.journal else { return };
+        self.entries.retain_all(|key, _| {
+            journal.mark_session(key);
+            true
+        });
     }
 
     /// The session, awake.
@@ -308,12 +398,10 @@ impl Sessions {
         });
         packed::numbers(packed, |number| numbered.let_go(number));
         drop(numbered);
-        let Unpacked { session, timeout, has_claims, recent } = unpacked;
+        let mut entry = Entry::of(key, unpacked);
         // It was counted all the time.
-        let counted = |session: &Session| session.consent != Some(Consent::Denied);
-        let live = counted(&session).then(|| Live(self.count_of(&key.site)));
-        let mark_id = mark_of(&key.id, session.started_at).id;
-        Entry { session, mark_id, timeout, recent, has_claims, live }
+        entry.live = (!entry.is_denial()).then(|| Live(self.count_of(&key.site)));
+        entry
     }
 
     /// Counts a session that goes, and lets go of what it held while it rested.
@@ -332,6 +420,9 @@ impl Sessions {
         };
         if is_live {
             cause.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(journal) = &self.journal {
+            journal.mark_session(key);
         }
     }
 

@@ -7,7 +7,7 @@ const TIMEOUT: Millis = Millis(1_000);
 const REST_AFTER: Millis = Millis(100);
 
 fn sessions() -> Sessions {
-    Sessions::new(4, REST_AFTER, Arc::new(Interner::new(100)))
+    Sessions::new(4, REST_AFTER, Arc::new(Interner::new(100)), None)
 }
 
 fn key(number: u8) -> SessionKey {

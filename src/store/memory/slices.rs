@@ -202,6 +202,22 @@ impl<K: Hash + Eq, V> Slices<K, V> {
         }
     }
 
+    /// Walks all slices and keeps what is `kept`.
+    pub(super) fn retain_all(&self, mut kept: impl FnMut(&K, &mut V) -> bool) {
+        for slice in &self.all {
+            slice.retain(&mut kept);
+        }
+    }
+
+    /// Drops an entry; `dropped` gets it.
+    pub(super) fn remove(&self, key: &K, dropped: impl FnOnce(&V)) {
+        let slice = self.of(key);
+        if let Some((_, value)) = slice.map.remove(key) {
+            slice.count.fetch_sub(1, Ordering::Relaxed);
+            dropped(&value);
+        }
+    }
+
     /// Walks the next slice in turn and keeps of it what is `kept`.
     pub(super) fn sweep(&self, kept: impl FnMut(&K, &mut V) -> bool) {
         let slice = self.at(self.cursor.fetch_add(1, Ordering::Relaxed));

@@ -1,8 +1,12 @@
-//! A store in memory whose sessions are all laid to rest before every call.
+//! A store in memory to which something is done before every call: its sessions are laid to rest,
+//! or it is stopped and opened again from its data folder.
 //!
 //! Must not: change what it is asked, or drop anything.
 
-use std::sync::Arc;
+#![allow(dead_code, reason = "each test binary uses its own part of this module")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use koekake::domain::caps::{Claim, Claimed, Counted, Limit};
 use koekake::domain::decision::Answer;
@@ -16,17 +20,53 @@ use koekake::store::{
     Judged, Observation, Observed, Outcome, Pending, Seen, Store, StoreError, StoreStats,
 };
 
-pub struct Resting(pub MemoryStore);
+type Before = Box<dyn Fn(Arc<MemoryStore>) -> Arc<MemoryStore> + Send + Sync>;
 
-impl Resting {
+pub struct Through {
+    store: Mutex<Option<Arc<MemoryStore>>>,
+    before: Before,
+}
+
+impl Through {
     /// At the beginning of time nothing is over, and every session's newest moment is far away.
-    fn laid(&self) -> &MemoryStore {
-        (0..self.0.slices()).for_each(|_| self.0.sweep(Timestamp::MIN));
-        &self.0
+    pub fn rest(store: MemoryStore) -> Self {
+        let before = |store: Arc<MemoryStore>| {
+            (0..store.slices()).for_each(|_| store.sweep(Timestamp::MIN));
+            store
+        };
+        Self { store: Mutex::new(Some(store.into())), before: Box::new(before) }
+    }
+
+    /// Stops the store before every so manieth call, and goes on with what `open` gives.
+    pub fn restarts(
+        every: usize,
+        open: impl Fn() -> Arc<MemoryStore> + Send + Sync + 'static,
+    ) -> Self {
+        let store = Mutex::new(Some(open()));
+        let calls = AtomicUsize::new(0);
+        let before = move |store: Arc<MemoryStore>| {
+            if calls.fetch_add(1, Ordering::Relaxed) % every != every - 1 {
+                return store;
+            }
+            store.stop();
+            drop(store);
+            open()
+        };
+        Self { store, before: Box::new(before) }
+    }
+
+    fn laid(&self) -> Arc<MemoryStore> {
+        let mut store = self.store.lock().unwrap();
+        let one = (self.before)(store.take().unwrap());
+        store.insert(one).clone()
+    }
+
+    fn now(&self) -> Arc<MemoryStore> {
+        self.store.lock().unwrap().clone().unwrap()
     }
 }
 
-impl Store for Resting {
+impl Store for Through {
     async fn history(&self, visitors: &[VisitorKey]) -> Result<History, StoreError> {
         self.laid().history(visitors).await
     }
@@ -55,6 +95,10 @@ impl Store for Resting {
 
     async fn settle(&self, key: &SessionKey, pending: Pending, answer: Arc<Answer>) {
         self.laid().settle(key, pending, answer).await;
+    }
+
+    async fn durable(&self) -> Result<(), StoreError> {
+        self.laid().durable().await
     }
 
     async fn outcome(&self, outcome: Outcome<'_>) -> Result<Option<Counted>, StoreError> {
@@ -117,7 +161,7 @@ impl Store for Resting {
     }
 
     fn agents(&self, site: &SiteKey, now: Timestamp) -> Arc<AgentBoard> {
-        self.0.agents(site, now)
+        self.now().agents(site, now)
     }
 
     fn is_limit_reached(
@@ -127,14 +171,14 @@ impl Store for Resting {
         limits: &[Limit],
         now: Timestamp,
     ) -> bool {
-        self.0.is_limit_reached(site, rule, limits, now)
+        self.now().is_limit_reached(site, rule, limits, now)
     }
 
     fn sweep(&self, now: Timestamp) {
-        self.0.sweep(now);
+        self.now().sweep(now);
     }
 
     fn stats(&self) -> StoreStats {
-        self.0.stats()
+        self.now().stats()
     }
 }
