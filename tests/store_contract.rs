@@ -68,7 +68,6 @@ macro_rules! whole_suite {
         }
     };
 }
-use whole_suite;
 
 fn memory(room: Room) -> MemoryStore {
     let ample = MemoryConfig { max_sessions: 100_000, ..MemoryConfig::default() };

@@ -223,6 +223,13 @@ impl Interner {
         }
     }
 
+    /// Shares every address of a session.
+    pub(super) fn share_addresses(&self, session: &mut Session) {
+        let first = [&mut session.landing_page, &mut session.referrer].into_iter().flatten();
+        let views = session.views.iter_mut().map(|view| &mut view.url);
+        first.chain(&mut session.visited).chain(views).for_each(|url| share(&self.urls, url));
+    }
+
     /// Drops the next slice of what no session holds any longer.
     pub(super) fn sweep(&self) {
         self.urls.sweep(|url, number| match number.get() {

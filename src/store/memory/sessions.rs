@@ -16,7 +16,7 @@ use dashmap::mapref::entry::{Entry as Found, OccupiedEntry, VacantEntry};
 use dashmap::mapref::one::{MappedRef, MappedRefMut};
 
 use super::intern::Interner;
-use super::packed::{self, Head, Unpacked};
+use super::packed::{self, Head, PackedError, Unpacked};
 use super::rank::Rank;
 use super::repeats::{Known, Recent};
 use super::slices::{Room, Slices, small};
@@ -90,7 +90,10 @@ pub(super) struct Free<'a> {
 /// A session's place, locked, whether or not there is one.
 pub(super) enum Place<'a> {
     There(OccupiedEntry<'a, SessionKey, Slot>),
-    Nobody { _place: VacantEntry<'a, SessionKey, Slot> },
+    Nobody {
+        #[expect(dead_code, reason = "its lock is held")]
+        place: VacantEntry<'a, SessionKey, Slot>,
+    },
 }
 
 /// A session that begins, or goes on where its own entry was dropped.
@@ -167,7 +170,7 @@ impl Slot {
         }
     }
 
-    fn awake(&self) -> Option<&Box<Entry>> {
+    fn awake(&self) -> Option<&Entry> {
         match self {
             Self::Awake(entry) => Some(entry),
             Self::Resting(_) => None,
@@ -209,7 +212,7 @@ impl Sessions {
     pub(super) fn get<'a>(
         &'a self,
         key: &SessionKey,
-    ) -> Option<MappedRef<'a, SessionKey, Slot, Box<Entry>>> {
+    ) -> Option<MappedRef<'a, SessionKey, Slot, Entry>> {
         if let Ok(entry) = self.entries.get(key)?.try_map(Slot::awake) {
             return Some(entry);
         }
@@ -230,7 +233,7 @@ impl Sessions {
                 self.wake(slot.get_mut(), key);
                 Place::There(slot)
             }
-            Found::Vacant(_place) => Place::Nobody { _place },
+            Found::Vacant(place) => Place::Nobody { place },
         }
     }
 
@@ -370,6 +373,39 @@ impl Sessions {
             }
             true
         });
+    }
+
+    /// That session's bytes as a file has them, whether it is awake or rests.
+    #[allow(dead_code, reason = "for what writes sessions to a file")]
+    pub(super) fn packed(&self, key: &SessionKey) -> Option<Vec<u8>> {
+        match self.entries.get(key)?.value() {
+            Slot::Awake(entry) => Some(entry.pack(key, |_| None)),
+            Slot::Resting(packed) => {
+                let numbered = self.shared.numbered();
+                packed::inline(packed, |number| numbered.url(number)).ok()
+            }
+        }
+    }
+
+    /// Puts a session from a file where none is, at rest. Tells whether there was room for it.
+    ///
+    /// # Errors
+    /// Where the bytes are not what [`Sessions::packed`] gave.
+    #[allow(dead_code, reason = "for what reads sessions from a file")]
+    pub(super) fn restore(&self, key: &SessionKey, bytes: &[u8]) -> Result<bool, PackedError> {
+        let unpacked = packed::decode(key, bytes, |_| None)?;
+        let Unpacked { mut session, timeout, has_claims, recent } = unpacked;
+        self.shared.share_addresses(&mut session);
+        let Some(room) = self.entries.room(key) else { return Ok(false) };
+        let Found::Vacant(place) = self.entries.entry(key.clone()) else { return Ok(false) };
+        let number_of = |url: &PageUrl| self.shared.number(url);
+        let packed = packed::encode(key, &session, timeout, has_claims, &recent, number_of);
+        if session.consent != Some(Consent::Denied) {
+            self.count_of(&key.site).fetch_add(1, Ordering::Relaxed);
+        }
+        place.insert(Slot::Resting(packed.into()));
+        room.take();
+        Ok(true)
     }
 
     /// How many slices there are.

@@ -143,3 +143,25 @@ fn a_no_rests_uncounted() {
     sessions.sweep(Timestamp(1_000));
     assert_eq!((sessions.get(&key(1)).is_none(), live(&sessions)), (true, 3));
 }
+
+#[test]
+fn a_session_goes_to_another_store_awake_or_at_rest() {
+    let (sessions, others) = (sessions(), sessions());
+    begin(&sessions, 1, "/a", Timestamp(0));
+    let awake = sessions.packed(&key(1)).unwrap();
+    sessions.sweep(Timestamp(100));
+    assert_eq!(sessions.packed(&key(1)), Some(awake.clone()));
+    assert!(is_resting(&sessions, 1));
+    assert_eq!(others.restore(&key(1), &awake), Ok(true));
+    assert_eq!(others.restore(&key(1), &awake), Ok(false));
+    assert!(is_resting(&others, 1));
+    assert_eq!((live(&others), copies(&others, "/a")), (1, 2));
+    let read = |sessions: &Sessions| sessions.get(&key(1)).unwrap().session.clone();
+    assert_eq!(read(&others), read(&sessions));
+    assert!(others.restore(&key(2), &awake[1..]).is_err());
+    for number in 2..6 {
+        let is_room = others.restore(&key(number), &awake);
+        assert_eq!(is_room, Ok(number < 5));
+    }
+    assert_eq!(live(&others), 4);
+}

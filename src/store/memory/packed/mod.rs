@@ -187,7 +187,6 @@ pub(super) fn decode(
 ///
 /// # Errors
 /// As [`decode`], as far as it looks.
-#[allow(dead_code, reason = "for what writes resting sessions to a file")]
 pub(super) fn inline(
     packed: &[u8],
     url_of: impl FnMut(u32) -> Option<PageUrl>,
