@@ -68,6 +68,7 @@ macro_rules! whole_suite {
         }
     };
 }
+
 fn memory(room: Room) -> MemoryStore {
     let ample = MemoryConfig { max_sessions: 100_000, ..MemoryConfig::default() };
     MemoryStore::new(match room {

@@ -143,3 +143,22 @@ fn a_no_rests_uncounted() {
     sessions.sweep(Timestamp(1_000));
     assert_eq!((sessions.get(&key(1)).is_none(), live(&sessions)), (true, 3));
 }
+
+#[test]
+fn a_session_goes_to_another_store_awake_or_at_rest() {
+    let (sessions, others) = (sessions(), sessions());
+    begin(&sessions, 1, "/a", Timestamp(0));
+    let awake = sessions.row_of(&key(1)).unwrap();
+    sessions.sweep(Timestamp(100));
+    assert_eq!(sessions.row_of(&key(1)), Some(awake.clone()));
+    assert!(is_resting(&sessions, 1));
+    assert_eq!(others.put(&key(1), &awake), Ok(()));
+    assert!(is_resting(&others, 1));
+    assert_eq!((live(&others), copies(&others, "/a")), (1, 2));
+    let read = |sessions: &Sessions| sessions.get(&key(1)).unwrap().session.clone();
+    assert_eq!(read(&others), read(&sessions));
+    assert!(others.put(&key(2), &awake[1..]).is_err());
+    // Where there is no room, others go.
+    (2..8).for_each(|number| assert_eq!(others.put(&key(number), &awake), Ok(())));
+    assert_eq!(live(&others), 4);
+}
