@@ -1,0 +1,138 @@
+//! Tells that something changed in folders, as far as the system says so.
+//!
+//! It watches folders, never files: an editor's save puts another file in the place of the old
+//! one, and a Kubernetes `ConfigMap` only ever changes the link `..data` beside them. Whoever is
+//! told reads everything anew. Must not: be relied on. Network disks tell nothing; poll besides.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+/// How changes are noticed.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch {
+    /// Whether the system's word is asked for.
+    pub has_events: bool,
+    /// How often files are looked at without it.
+    pub poll: Duration,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { has_events: true, poll: Duration::from_secs(10) }
+    }
+}
+
+/// Folders that are watched.
+pub struct Watched {
+    watcher: Option<RecommendedWatcher>,
+    armed: BTreeSet<PathBuf>,
+    /// What could not be watched, so that it is said once.
+    failed: BTreeSet<PathBuf>,
+}
+
+impl Watched {
+    /// Calls `changed` whenever something changes in, or becomes of, one of these paths: folders
+    /// or files that are there, or come, go, or are replaced. Which ones: see [`Watched::arm`].
+    ///
+    /// # Errors
+    /// The system's word, where it watches nothing; then nothing is ever told.
+    pub fn new(
+        watch: Watch,
+        roots: &[PathBuf],
+        changed: impl Fn() + Send + 'static,
+    ) -> (Self, Option<notify::Error>) {
+        let roots: Vec<PathBuf> = roots.iter().map(|root| absolute(root)).collect();
+        let told = move |event: notify::Result<Event>| {
+            // An error says that something was missed.
+            if event.map_or(true, |event| is_of_interest(&event, &roots)) {
+                changed();
+            }
+        };
+        let made = watch.has_events.then(|| notify::recommended_watcher(told)).transpose();
+        let (watcher, error) = match made {
+            Ok(watcher) => (watcher, None),
+            Err(error) => (None, Some(error)),
+        };
+        (Self { watcher, armed: BTreeSet::new(), failed: BTreeSet::new() }, error)
+    }
+
+    /// Watches these paths, each together with the folder that it is in: only that one tells of a
+    /// folder that comes, goes or is replaced. Call it before reading, so that nothing is missed
+    /// in between. What cannot be watched for the first time is told, with why.
+    pub fn arm(&mut self, paths: &[PathBuf]) -> Vec<String> {
+        let Some(watcher) = &mut self.watcher else { return Vec::new() };
+        // A watch is on what the path led to when it was set; only a new one sees what it leads
+        // to now.
+        for path in std::mem::take(&mut self.armed) {
+            let _ = watcher.unwatch(&path);
+        }
+        let mut wanted = BTreeSet::new();
+        for path in paths {
+            let path = absolute(path);
+            wanted.extend(path.parent().map(Path::to_owned));
+            wanted.insert(path);
+        }
+        let mut problems = Vec::new();
+        for folder in wanted.into_iter().filter(|path| path.is_dir()) {
+            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.failed.remove(&folder);
+                    self.armed.insert(folder);
+                }
+                // It went in this moment; the folder that it was in tells.
+                Err(_) if !folder.is_dir() => {}
+                Err(error) => {
+                    if self.failed.insert(folder.clone()) {
+                        problems.push(format!("cannot watch {}: {error}", folder.display()));
+                    }
+                }
+            }
+        }
+        problems
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // `rules/` and `rules/.` are spelled as events spell them.
+    path.components().collect()
+}
+
+/// Reading is an event too, and would go on for ever; and what else happens in the folder that a
+/// root is in is nobody's concern.
+fn is_of_interest(event: &Event, roots: &[PathBuf]) -> bool {
+    let is_change = match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => false,
+        _ => true,
+    };
+    let is_below = |path: &PathBuf| roots.iter().any(|root| path.starts_with(root));
+    event.need_rescan()
+        || (is_change && (event.paths.is_empty() || event.paths.iter().any(is_below)))
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{CreateKind, Flag, ModifyKind};
+
+    use super::*;
+
+    #[test]
+    fn reading_is_no_change_and_neighbours_do_not_matter() {
+        let roots = [absolute(Path::new("/srv/./rules/"))];
+        let tells =
+            |kind, path: &str| is_of_interest(&Event::new(kind).add_path(path.into()), &roots);
+        let changed = EventKind::Modify(ModifyKind::Any);
+        assert!(tells(changed, "/srv/rules/shop/site.yaml"));
+        assert!(tells(EventKind::Create(CreateKind::Folder), "/srv/rules"));
+        assert!(tells(EventKind::Access(AccessKind::Close(AccessMode::Write)), "/srv/rules/a/b"));
+        assert!(!tells(EventKind::Access(AccessKind::Open(AccessMode::Read)), "/srv/rules/a/b"));
+        assert!(!tells(EventKind::Access(AccessKind::Close(AccessMode::Read)), "/srv/rules/a/b"));
+        assert!(!tells(changed, "/srv/log"));
+        assert!(is_of_interest(&Event::new(EventKind::Other).set_flag(Flag::Rescan), &roots));
+    }
+}
