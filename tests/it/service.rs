@@ -13,6 +13,7 @@ use koekake::app::{self, Listeners};
 use koekake::clock::{Clock, ManualClock};
 use koekake::config::{self, Setting, Sources};
 use koekake::domain::time::{Millis, Timestamp};
+use koekake::reload::watch::Watch;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -59,6 +60,7 @@ pub struct Setup {
     flags: Vec<(Setting, String)>,
     environment: Vec<(String, String)>,
     at: Timestamp,
+    watch: Watch,
 }
 
 /// One site, `shop`, with these settings and rules.
@@ -75,12 +77,14 @@ impl Setup {
             flags: Vec::new(),
             environment: Vec::new(),
             at: moment(FRIDAY),
+            watch: Watch::default(),
         }
         .flag(Setting::Geoip, "none")
         .flag(Setting::RateLimit, "off")
         .flag(Setting::Workers, "2")
         .flag(Setting::Listen, "127.0.0.1:0")
         .flag(Setting::ShutdownTimeout, "5s")
+        .flag(Setting::Data, "none")
     }
 
     /// Adds a site: more of its `site.yaml`, and its rules.
@@ -120,6 +124,12 @@ impl Setup {
         self
     }
 
+    /// Lets changes be noticed in that way.
+    pub fn watch(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
+    }
+
     pub fn start(self) -> Service {
         match self.try_start() {
             Ok(service) => service,
@@ -147,7 +157,7 @@ impl Setup {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             tokio::task::LocalSet::new().block_on(&runtime.unwrap(), async {
                 let running = Listeners::bind(&config)
-                    .and_then(|listeners| app::start(&config, its_clock, listeners));
+                    .and_then(|listeners| app::start(&config, its_clock, listeners, self.watch));
                 match running {
                     Ok(running) => {
                         let token = running.made_token.clone();
