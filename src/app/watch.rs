@@ -108,12 +108,13 @@ impl Waker {
     }
 
     /// Whether something changes within that time. Waits for the whole of it, so that a storm of
-    /// changes is no storm of readings.
+    /// changes is no storm of readings; but not for long once somebody asks.
     fn is_told_within(&mut self, time: Duration) -> bool {
-        let until = Instant::now() + time;
+        let began = Instant::now();
         let mut is_changed = false;
         loop {
-            let left = until.saturating_duration_since(Instant::now());
+            let time = if self.is_asked { time.min(Pace::ASKED.between) } else { time };
+            let left = time.saturating_sub(began.elapsed());
             is_changed |= self.receive(left);
             if left.is_zero() || self.is_stopped {
                 return is_changed;

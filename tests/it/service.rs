@@ -38,6 +38,10 @@ impl Folder {
         Self(path)
     }
 
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// Writes a file and gives its path.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
@@ -87,6 +91,17 @@ impl Setup {
         .flag(Setting::Data, "none")
     }
 
+    /// The same in a folder of before, for a service that was stopped.
+    pub fn again(folder: Folder) -> Self {
+        Self { folder, ..Self::new() }
+    }
+
+    /// Lets it keep what must outlive it, in `data` beside the settings.
+    pub fn keeping(self) -> Self {
+        let data = self.folder.path("data").display().to_string();
+        self.flag(Setting::Data, &data)
+    }
+
     /// Adds a site: more of its `site.yaml`, and its rules.
     pub fn site(self, key: &str, site: &str, rules: &str) -> Self {
         let site = format!("name: {key}\norigins: [\"https://{key}.example\"]\n{site}\n");
@@ -95,7 +110,9 @@ impl Setup {
         self
     }
 
+    /// Sets a setting, in place of what was set before.
     pub fn flag(mut self, setting: Setting, value: &str) -> Self {
+        self.flags.retain(|(known, _)| *known != setting);
         self.flags.push((setting, value.to_owned()));
         self
     }
@@ -122,6 +139,11 @@ impl Setup {
     pub fn at(mut self, moment_: &str) -> Self {
         self.at = moment(moment_);
         self
+    }
+
+    /// The folder of its settings, with `rules` below.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// Lets changes be noticed in that way.
@@ -178,7 +200,7 @@ impl Setup {
             client: Mutex::new(Client::connect(loopback(address))),
             stop: Some(stop),
             thread: Some(thread),
-            _folder: self.folder,
+            folder: self.folder,
         })
     }
 }
@@ -192,7 +214,8 @@ pub struct Service {
     client: Mutex<Client>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _folder: Folder,
+    /// The folder of its settings, with `rules` below.
+    pub folder: Folder,
 }
 
 impl Service {
@@ -297,6 +320,28 @@ impl Service {
         self.metric("koekake_sessions_started_total", &[("site", "shop")])
     }
 
+    /// Stops it; its folder stays.
+    pub fn stopped(mut self) -> Folder {
+        self.begin_stop();
+        self.thread.take().unwrap().join().unwrap();
+        self.folder
+    }
+
+    /// A request of an operator: its answer.
+    pub fn operate(&self, method: &str, path: &str) -> Value {
+        let token = format!("Bearer {ADMIN}");
+        let reply = self.send(method, path, &[("Authorization", &token)], b"");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
+    /// Where that site stands, as operators see it; null where there is no such site.
+    pub fn standing(&self, site: &str) -> Value {
+        let all = self.operate("GET", "/v1/rules");
+        let mut sites = all["sites"].as_array().unwrap().iter();
+        sites.find(|one| one["site"] == site).cloned().unwrap_or_default()
+    }
+
     /// Begins to shut down, without waiting.
     pub fn begin_stop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -354,6 +399,15 @@ pub fn whole(session: &str, event: Value) -> Value {
         all[name] = value.clone();
     }
     all
+}
+
+/// Looks until that holds.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "not seen: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
 }
 
 pub fn reason(answer: &Value) -> String {
