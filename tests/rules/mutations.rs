@@ -211,49 +211,39 @@ fn slips() -> Vec<(usize, usize, &'static str, Files)> {
     all
 }
 
-/// Whoever slips looks for it where the findings point: not further than two lines off. A slip in
-/// what other places use (a name, a list of languages) is found where it is used; then what is
-/// there names it.
+/// Whoever slips looks for it where the findings point: not further than two lines off. Only what
+/// other places use (a name in `site.yaml`, a language) is missed where it is used. And what loads
+/// all the same, loads as another reader of YAML reads it.
 #[test]
-fn a_slip_is_found_where_it_is() {
-    let mut far = Vec::new();
+fn a_slip_is_found_where_it_is_or_means_what_yaml_says() {
+    let used = ["unknown-hours", "unknown-segment", "unknown-language", "no-currency", "template"];
+    let (mut far, mut loaded_all_the_same) = (Vec::new(), 0);
     for (index, at, what, files) in slips() {
         let (name, bytes) = files[index].clone();
+        let text = String::from_utf8(bytes).unwrap();
         let loaded = load_bytes("demo-shop", files);
         if loaded.set.is_some() {
+            loaded_all_the_same += 1;
+            let other = yaml::read(&text);
+            let source = Arc::new(Source { name: name.clone(), text });
+            let own = read(&source, &mut Report::default()).map(|node| plain(&node));
+            assert_eq!(own, other.ok(), "{name}:{} {what}", at + 1);
             continue;
         }
+        let is_missed_elsewhere = name.ends_with("site.yaml")
+            && loaded.findings.iter().all(|finding| used.contains(&finding.code));
         let is_near = loaded.findings.iter().any(|finding| {
             let found = finding.source.position(finding.span.start).line;
             finding.source.name == name && found.abs_diff(at + 1) <= 2
         });
-        if !is_near {
-            let text = String::from_utf8(bytes).unwrap();
+        if !is_near && !is_missed_elsewhere {
             let line = text.lines().nth(at).unwrap_or_default();
             let first = loaded.findings[0].to_string();
             far.push(format!("{name}:{} {what}: {line}\n{first}\n", at + 1));
         }
     }
     assert!(far.is_empty(), "{}\n{}", far.len(), far.join("\n"));
-}
-
-/// What loads, loads as another reader of YAML reads it.
-#[test]
-fn what_a_slip_makes_is_read_as_yaml_reads_it() {
-    let mut loaded = 0;
-    for (index, at, what, files) in slips() {
-        let (name, bytes) = files[index].clone();
-        if load_bytes("demo-shop", files).set.is_none() {
-            continue;
-        }
-        loaded += 1;
-        let text = String::from_utf8(bytes).unwrap();
-        let other = yaml::read(&text);
-        let source = Arc::new(Source { name: name.clone(), text });
-        let own = read(&source, &mut Report::default()).map(|node| plain(&node));
-        assert_eq!(own, other.ok(), "{name}:{} {what}", at + 1);
-    }
-    assert!(loaded >= 100, "{loaded}");
+    assert!(loaded_all_the_same >= 100, "{loaded_all_the_same}");
 }
 
 /// A tree without its places.
