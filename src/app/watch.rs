@@ -46,11 +46,8 @@ fn run(mut reloader: Reloader, watch: Watch, receiver: Receiver<Wake>) {
         // Whoever does not listen any more has been told to stop.
         let _ = sender.send(Wake::Changed);
     };
-    let (mut watched, error) = Watched::new(watch, &reloader.roots(), changed);
+    let mut watched = Watched::new(watch, &reloader.roots(), changed);
     let poll = watch.poll;
-    if let Some(error) = error {
-        tracing::warn!(%error, "the system tells of no changes; files are looked at every {poll:?}");
-    }
     let mut waker = Waker { receiver, askers: Vec::new(), is_asked: false, is_stopped: false };
     let mut is_changed = false;
     while !waker.is_stopped {

@@ -47,7 +47,7 @@ pub struct Config {
     pub rules: PathBuf,
     /// The place database.
     pub geoip: Geoip,
-    /// The folder for what must outlive the process; `None` where none is wanted. Nothing is
+    /// The folder for what must outlive the process; `None` where none is wanted. No sessions are
     /// written there yet: see [`Config::memory_notice`].
     pub data: Option<PathBuf>,
     /// Where sessions live.
@@ -89,7 +89,8 @@ impl Config {
         match &self.data {
             None => kept.to_owned(),
             Some(folder) => {
-                format!("{kept} (this version does not write to `{}` yet)", folder.display())
+                let folder = folder.display();
+                format!("{kept} (this version writes none of them to `{folder}` yet)")
             }
         }
     }

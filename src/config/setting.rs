@@ -132,8 +132,8 @@ impl Setting {
                 ("geoip", Path, None, "PATH", help)
             }
             Self::Data => {
-                let help = "Folder for what must outlive the process, or `none`; not written to \
-                            yet, this version keeps everything in memory";
+                let help = "Folder for what must outlive the process, or `none`; in this version \
+                            copies of the last good rules and places, and no sessions";
                 ("data", Path, Some("data"), "FOLDER", help)
             }
             Self::Store => {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
@@ -28,71 +29,71 @@ impl Default for Watch {
 
 /// Folders that are watched.
 pub struct Watched {
+    watch: Watch,
+    roots: Arc<[PathBuf]>,
+    changed: Arc<dyn Fn() + Send + Sync>,
     watcher: Option<RecommendedWatcher>,
-    armed: BTreeSet<PathBuf>,
     /// What could not be watched, so that it is said once.
     failed: BTreeSet<PathBuf>,
 }
 
 impl Watched {
     /// Calls `changed` whenever something changes in, or becomes of, one of these paths: folders
-    /// or files that are there, or come, go, or are replaced. Which ones: see [`Watched::arm`].
-    ///
-    /// # Errors
-    /// The system's word, where it watches nothing; then nothing is ever told.
+    /// or files that are there, or come, go, or are replaced. Nothing is told before
+    /// [`Watched::arm`].
+    #[must_use]
     pub fn new(
         watch: Watch,
         roots: &[PathBuf],
-        changed: impl Fn() + Send + 'static,
-    ) -> (Self, Option<notify::Error>) {
-        let roots: Vec<PathBuf> = roots.iter().map(|root| absolute(root)).collect();
-        let told = move |event: notify::Result<Event>| {
+        changed: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let roots = roots.iter().map(|root| absolute(root)).collect();
+        Self { watch, roots, changed: Arc::new(changed), watcher: None, failed: BTreeSet::new() }
+    }
+
+    /// Watches these paths in place of those before, each together with the folder that it is in:
+    /// only that one tells of a folder that comes, goes or is replaced. Call it before reading, so
+    /// that nothing is missed in between. What cannot be watched for the first time is told, with
+    /// why.
+    pub fn arm(&mut self, paths: &[PathBuf]) -> Vec<String> {
+        if !self.watch.has_events {
+            return Vec::new();
+        }
+        // A watch stays with what a path led to when it was set, and the watcher takes a path out
+        // when it hears late that what was there before has gone. So it is a new one every time.
+        let (roots, changed) = (self.roots.clone(), self.changed.clone());
+        let made = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // An error says that something was missed.
             if event.map_or(true, |event| is_of_interest(&event, &roots)) {
                 changed();
             }
+        });
+        let watcher = match made {
+            Ok(watcher) => self.watcher.insert(watcher),
+            Err(error) => return self.say(Path::new("anything"), &error),
         };
-        let made = watch.has_events.then(|| notify::recommended_watcher(told)).transpose();
-        let (watcher, error) = match made {
-            Ok(watcher) => (watcher, None),
-            Err(error) => (None, Some(error)),
-        };
-        (Self { watcher, armed: BTreeSet::new(), failed: BTreeSet::new() }, error)
-    }
-
-    /// Watches these paths, each together with the folder that it is in: only that one tells of a
-    /// folder that comes, goes or is replaced. Call it before reading, so that nothing is missed
-    /// in between. What cannot be watched for the first time is told, with why.
-    pub fn arm(&mut self, paths: &[PathBuf]) -> Vec<String> {
-        let Some(watcher) = &mut self.watcher else { return Vec::new() };
-        // A watch is on what the path led to when it was set; only a new one sees what it leads
-        // to now.
-        for path in std::mem::take(&mut self.armed) {
-            let _ = watcher.unwatch(&path);
-        }
         let mut wanted = BTreeSet::new();
         for path in paths {
             let path = absolute(path);
             wanted.extend(path.parent().map(Path::to_owned));
             wanted.insert(path);
         }
-        let mut problems = Vec::new();
+        let mut failed = Vec::new();
         for folder in wanted.into_iter().filter(|path| path.is_dir()) {
             match watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    self.failed.remove(&folder);
-                    self.armed.insert(folder);
-                }
+                Ok(()) => {}
                 // It went in this moment; the folder that it was in tells.
                 Err(_) if !folder.is_dir() => {}
-                Err(error) => {
-                    if self.failed.insert(folder.clone()) {
-                        problems.push(format!("cannot watch {}: {error}", folder.display()));
-                    }
-                }
+                Err(error) => failed.push((folder, error)),
             }
         }
-        problems
+        failed.iter().flat_map(|(folder, error)| self.say(folder, error)).collect()
+    }
+
+    fn say(&mut self, what: &Path, error: &notify::Error) -> Vec<String> {
+        let is_new = self.failed.insert(what.to_owned());
+        let text = || format!("cannot watch {}: {error}", what.display());
+        is_new.then(text).into_iter().collect()
     }
 }
 

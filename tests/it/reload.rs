@@ -140,6 +140,38 @@ fn a_file_cut_short_leaves_the_rules_before_and_the_whole_one_comes_into_use() {
     assert_eq!(service.metric("koekake_rules_last_reload_successful", &[("site", "shop")]), 1.0);
 }
 
+/// Writes twenty rules in parts, each of which leaves a sound file: whether it was ever seen
+/// with some of them. `None` where this machine stood still for so long that it proves nothing.
+fn is_seen_in_parts(service: &Service) -> Option<bool> {
+    use std::io::Write;
+    let mut seen = Vec::new();
+    let mut file = fs::File::create(file(service)).unwrap();
+    let mut written = std::time::Instant::now();
+    file.write_all(b"rules:\n").unwrap();
+    for number in 0..20 {
+        std::thread::sleep(Duration::from_millis(20));
+        file.write_all(rule(&format!("r{number}"), "").as_bytes()).unwrap();
+        if written.elapsed() > Duration::from_millis(150) {
+            return None;
+        }
+        written = std::time::Instant::now();
+        seen.push(service.metric("koekake_rules_loaded", &[("site", "shop")]));
+    }
+    until("all twenty", || service.metric("koekake_rules_loaded", &[("site", "shop")]) == 20.0);
+    Some(seen.iter().any(|loaded| *loaded != 1.0))
+}
+
+#[test]
+fn a_file_that_is_still_being_written_is_waited_for() {
+    for _ in 0..10 {
+        let service = shop("", &saying("before")).start();
+        if let Some(is_seen) = is_seen_in_parts(&service) {
+            assert!(!is_seen, "some of its rules were in use");
+            return;
+        }
+    }
+}
+
 #[test]
 fn a_file_deleted_and_restored_is_as_before() {
     let service = shop("", &saying("before")).admin().start();

@@ -81,7 +81,8 @@ impl Setup {
             flags: Vec::new(),
             environment: Vec::new(),
             at: moment(FRIDAY),
-            watch: Watch::default(),
+            // Nothing is looked at that nobody told of.
+            watch: Watch { has_events: true, poll: std::time::Duration::from_secs(3_600) },
         }
         .flag(Setting::Geoip, "none")
         .flag(Setting::RateLimit, "off")
