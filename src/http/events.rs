@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::security::{origins, tokens};
+use super::snapshot::Snapshot;
 use super::state::State;
 use super::wire::event_kinds::EventReport;
 use super::wire::events::{EventsAnswer, ParsedEvent, Rejected, parse_events};
@@ -33,12 +34,13 @@ pub async fn events(
     caller::count(&state, &request, address)?;
     let bytes = body::read(&request, payload, body::EVENTS_LIMIT).await?;
     let parsed = parse_events(&bytes)?;
-    check_sites(&state, &request, &parsed)?;
+    let snapshot = state.snapshot();
+    check_sites(&state, &snapshot, &request, &parsed)?;
     let must_last = parsed.iter().flatten().any(|event| !event.report.may_be_lost());
     let mut answer = EventsAnswer { accepted: 0, rejected: Vec::new() };
     for (index, event) in parsed.into_iter().enumerate() {
         match event {
-            Ok(event) => match record(&state, &request, address, event).await? {
+            Ok(event) => match record(&state, &snapshot, &request, address, event).await? {
                 Ok(()) => answer.accepted += 1,
                 Err(detail) => answer.rejected.push(Rejected { index, detail }),
             },
@@ -55,13 +57,14 @@ pub async fn events(
 /// Every site must be there and take these calls before anything has an effect.
 fn check_sites(
     state: &State,
+    snapshot: &Snapshot,
     request: &HttpRequest,
     events: &[Result<ParsedEvent<'_>, Rejected>],
 ) -> Result<(), Problem> {
     let mut checked: Vec<&str> = Vec::new();
     for event in events.iter().flatten() {
         if !checked.contains(&&*event.site) {
-            let live = state.site(&event.site)?;
+            let live = snapshot.site(&event.site)?;
             origins::check(&live.set.site.origins, request.headers())?;
             caller::caller(state, request, &live.set.site.key)?;
             checked.push(&event.site);
@@ -72,14 +75,15 @@ fn check_sites(
 
 async fn record(
     state: &State,
+    snapshot: &Snapshot,
     request: &HttpRequest,
     address: std::net::IpAddr,
     mut event: ParsedEvent<'_>,
 ) -> Result<Result<(), String>, Problem> {
-    let live = state.site(&event.site)?;
+    let live = snapshot.site(&event.site)?;
     let site = &live.set.site;
     let who = caller::caller(state, request, &site.key)?;
-    let client = caller::client(state, request, who, address, None, None)?;
+    let client = caller::client(state, snapshot, request, who, address, None, None)?;
     let identity = match caller::identity(state, &site.key, event.identity_token.as_deref()) {
         Ok(identity) => identity,
         Err(why) => return Ok(Err(format!("/identity_token: {why}"))),

@@ -7,6 +7,8 @@
 //! | [`body`] | reads a request's body within its limits |
 //! | [`reply`] | answers and problems as HTTP responses; what a route answers when it cannot |
 //! | [`state`] | what all routes share |
+//! | [`snapshot`] | rules and places as they are at one moment, and what became of reading them |
+//! | [`reload`] | the way to whoever reads them anew |
 //! | [`caller`] | what a request tells of its visitor besides its body |
 //! | [`decide`], [`events`] | the two public routes |
 //! | [`admin`] | what operators and the sites' servers do |
@@ -22,7 +24,9 @@ pub mod decide;
 pub mod events;
 pub mod openapi;
 pub mod operator;
+pub mod reload;
 pub mod reply;
 pub mod security;
+pub mod snapshot;
 pub mod state;
 pub mod wire;

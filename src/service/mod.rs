@@ -7,8 +7,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
-
 use crate::domain::ids::{DecisionId, SessionId, SessionKey, SiteKey, VisitorId, VisitorKey};
 use crate::domain::time::Timestamp;
 use crate::domain::visit::Visit;
@@ -23,21 +21,20 @@ mod outcomes;
 pub use live::LiveSite;
 pub use outcomes::{Conversion, Happened, Recorded};
 
-/// Sites with their rules, and the store that they share.
+/// What all sites share: the store, and what is counted of it. A site's rules come with each call.
 pub struct Service<S: Store> {
     store: Arc<S>,
     metrics: Arc<Metrics>,
-    sites: ArcSwap<Sites>,
 }
 
-/// The sites as one snapshot.
+/// Sites by their keys.
 pub type Sites = HashMap<SiteKey, Arc<LiveSite>>;
 
 impl<S: Store> Service<S> {
-    /// A service of these sites.
+    /// A service over this store.
     #[must_use]
-    pub fn new(store: Arc<S>, metrics: Arc<Metrics>, sites: Sites) -> Self {
-        Self { store, metrics, sites: ArcSwap::from_pointee(sites) }
+    pub fn new(store: Arc<S>, metrics: Arc<Metrics>) -> Self {
+        Self { store, metrics }
     }
 
     /// Waits for something of the store, and counts how long it took and whether it failed.
@@ -67,23 +64,6 @@ impl<S: Store> Service<S> {
     #[must_use]
     pub fn store(&self) -> &S {
         &self.store
-    }
-
-    /// The sites as they are now. Take it once for a request.
-    #[must_use]
-    pub fn sites(&self) -> Arc<Sites> {
-        self.sites.load_full()
-    }
-
-    /// One site as it is now.
-    #[must_use]
-    pub fn site(&self, key: &str) -> Option<Arc<LiveSite>> {
-        self.sites.load().get(key).cloned()
-    }
-
-    /// Puts other sites in place of these, at once.
-    pub fn replace_sites(&self, sites: Sites) {
-        self.sites.store(Arc::new(sites));
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use twox_hash::XxHash3_64;
 
+use super::changes::fingerprint;
 use super::diagnostic::{Diagnostic, Report, Source, Span};
 use super::model::RuleSet;
 use super::raw::{Node, read};
@@ -161,7 +162,8 @@ fn compile(key: &str, files: &[Arc<Source>], version: Arc<str>, report: &mut Rep
     // Files are in order of their names and rules in order within them: a stable sort keeps both.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
     let (predicates, notes) = predicates.into_parts();
-    RuleSet { site: compiled.site, rules, predicates, notes, version }
+    let fingerprint = site_node.map(fingerprint).unwrap_or_default();
+    RuleSet { site: compiled.site, rules, predicates, notes, version, fingerprint }
 }
 
 /// Whether a text may name a site, and so a folder, a metric's label and a part of a route.
