@@ -142,7 +142,7 @@ impl Node {
         let log = File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
         self.command(&["serve", "--listen", "127.0.0.1:0", "--data", &self.data])
             .args(["--rules", "rules", "--geoip", "none", "--rate-limit", "off"])
-            .args(["--workers", "2", "--log-level", "warn", "--shutdown-timeout", "5s"])
+            .args(["--workers", "2", "--log-level", "warn", "--write-behind", "50ms"])
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log)
