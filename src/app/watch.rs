@@ -51,6 +51,7 @@ fn run(mut reloader: Reloader, watch: Watch, receiver: Receiver<Wake>) {
     let mut waker = Waker { receiver, askers: Vec::new(), is_asked: false, is_stopped: false };
     let mut is_changed = false;
     while !waker.is_stopped {
+        // Before the reading, so that nothing is missed in between.
         for problem in watched.arm(&reloader.paths()) {
             tracing::warn!("{problem}; files are looked at every {poll:?}");
         }
@@ -62,7 +63,8 @@ fn run(mut reloader: Reloader, watch: Watch, receiver: Receiver<Wake>) {
                 apply(&mut reloader, &mut waker, &reading);
             }
         }
-        is_changed = waker.sleep(poll);
+        // While it read, folders may have come that nobody watches yet.
+        is_changed = watched.is_armed(&reloader.paths()) && waker.sleep(poll);
     }
 }
 

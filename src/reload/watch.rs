@@ -33,6 +33,8 @@ pub struct Watched {
     roots: Arc<[PathBuf]>,
     changed: Arc<dyn Fn() + Send + Sync>,
     watcher: Option<RecommendedWatcher>,
+    /// Which folders are watched, as they were just before.
+    armed: Vec<(PathBuf, Identity)>,
     /// What could not be watched, so that it is said once.
     failed: BTreeSet<PathBuf>,
 }
@@ -48,7 +50,14 @@ impl Watched {
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let roots = roots.iter().map(|root| absolute(root)).collect();
-        Self { watch, roots, changed: Arc::new(changed), watcher: None, failed: BTreeSet::new() }
+        Self {
+            watch,
+            roots,
+            changed: Arc::new(changed),
+            watcher: None,
+            armed: Vec::new(),
+            failed: BTreeSet::new(),
+        }
     }
 
     /// Watches these paths in place of those before, each together with the folder that it is in:
@@ -72,12 +81,8 @@ impl Watched {
             Ok(watcher) => self.watcher.insert(watcher),
             Err(error) => return self.say(Path::new("anything"), &error),
         };
-        let mut wanted = BTreeSet::new();
-        for path in paths {
-            let path = absolute(path);
-            wanted.extend(path.parent().map(Path::to_owned));
-            wanted.insert(path);
-        }
+        let wanted = wanted(paths);
+        self.armed = identities(&wanted);
         let mut failed = Vec::new();
         for folder in wanted.into_iter().filter(|path| path.is_dir()) {
             match watcher.watch(&folder, RecursiveMode::NonRecursive) {
@@ -90,11 +95,43 @@ impl Watched {
         failed.iter().flat_map(|(folder, error)| self.say(folder, error)).collect()
     }
 
+    /// Whether what was armed is what stands at these paths now. Where it is not, folders came,
+    /// went or were replaced meanwhile, and nothing would tell of a change in them.
+    #[must_use]
+    pub fn is_armed(&self, paths: &[PathBuf]) -> bool {
+        !self.watch.has_events || self.armed == identities(&wanted(paths))
+    }
+
     fn say(&mut self, what: &Path, error: &notify::Error) -> Vec<String> {
         let is_new = self.failed.insert(what.to_owned());
         let text = || format!("cannot watch {}: {error}", what.display());
         is_new.then(text).into_iter().collect()
     }
+}
+
+/// These paths, and the folders that they are in.
+fn wanted(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let paths: Vec<PathBuf> = paths.iter().map(|path| absolute(path)).collect();
+    let parents = paths.iter().filter_map(|path| path.parent().map(Path::to_owned));
+    parents.chain(paths.iter().cloned()).collect()
+}
+
+/// Tells a folder from another of its name.
+type Identity = Option<(u64, u64)>;
+
+fn identities(paths: &BTreeSet<PathBuf>) -> Vec<(PathBuf, Identity)> {
+    paths.iter().map(|path| (path.clone(), identity(path))).collect()
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Identity {
+    std::fs::metadata(path).ok().map(|_| (0, 0))
 }
 
 fn absolute(path: &Path) -> PathBuf {

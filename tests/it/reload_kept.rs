@@ -53,7 +53,8 @@ fn a_rules_folder_that_is_away_at_start_is_stood_in_for() {
             fs::create_dir(folder.path("rules")).unwrap();
         }
         let service = Setup::again(folder).keeping().admin().start();
-        assert_eq!(service.ask("a", page("/"))["prompt"]["message"], "shop");
+        let session = format!("empty-{is_left_empty}");
+        assert_eq!(service.ask(&session, page("/"))["prompt"]["message"], "shop");
         assert_eq!(service.standing("other")["from_copy"], true);
         assert_ne!(service.operate("GET", "/v1/rules")["problem"], Value::Null);
         let _ = fs::remove_dir(service.folder.path("rules"));
@@ -71,7 +72,7 @@ fn a_rules_folder_that_is_away_at_start_is_stood_in_for() {
 }
 
 #[test]
-fn without_a_data_folder_nothing_is_kept_and_one_that_cannot_be_written_hinders_nobody() {
+fn without_a_data_folder_nothing_is_kept_and_one_that_cannot_be_used_hinders_no_reload() {
     let service = shop("", &saying("first")).start();
     let folder = service.stopped();
     assert!(!folder.path("data").exists());
@@ -80,8 +81,10 @@ fn without_a_data_folder_nothing_is_kept_and_one_that_cannot_be_written_hinders_
 
     let service = shop("", &saying("first")).file("data", "a file").keeping().admin().start();
     service.folder.write("rules/shop/rules.yaml", &saying("second"));
-    assert_eq!(service.operate("POST", "/v1/rules/reload")["ok"], true);
-    assert_eq!(service.ask("a", page("/"))["prompt"]["message"], "second");
+    let answer = service.operate("POST", "/v1/rules/reload");
+    assert_eq!((&answer["ok"], &answer["changed"]), (&json!(true), &json!(true)));
+    // No prompt could be remembered, so none is offered.
+    assert_eq!(service.ask("a", page("/"))["reason"], "unavailable");
 }
 
 #[test]
@@ -122,7 +125,8 @@ fn the_place_database_survives_a_restart_with_a_broken_one() {
             .toml("trusted_proxies = [\"127.0.0.1\"]")
             .flag(Setting::Geoip, &places)
             .start();
-        assert_eq!(service.ask_with("a", page("/"), &forwarded)["reason"], "rule_matched");
+        let session = format!("broken-{}", broken.is_some());
+        assert_eq!(service.ask_with(&session, page("/"), &forwarded)["reason"], "rule_matched");
         let told = service.operate("GET", "/v1/rules")["places"].clone();
         assert_eq!(
             (&told["from_copy"], &told["rejected"]["current"]),
