@@ -44,8 +44,10 @@ fn annotation(finding: &Diagnostic) -> String {
     format!("::{command} {place},title={}::{}", property(finding.code), data(&text))
 }
 
-/// What stands behind the `::`.
+/// What stands behind the `::`. A rule file's text must not steer the log that it is shown in.
 fn data(text: &str) -> String {
+    let is_plain = |c: char| matches!(c, '\r' | '\n') || !c.is_control();
+    let text: String = text.chars().map(|c| if is_plain(c) { c } else { '\u{FFFD}' }).collect();
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
@@ -65,13 +67,13 @@ mod tests {
     fn nothing_in_a_finding_ends_its_command() {
         let text = "rules:\n  - id: a\n".to_owned();
         let source = Arc::new(Source { name: "rules/a,b: 100%/x.yaml".to_owned(), text });
-        let message = "50% of\r\n::error::it".to_owned();
+        let message = "50% of\r\n::error::it\u{1b}".to_owned();
         let span = Span { start: 11, end: 13 };
         let finding = Diagnostic::error("some-code", &source, span, message).help("a, b: c");
         assert_eq!(
             annotation(&finding),
             "::error file=rules/a%2Cb%3A 100%25/x.yaml,line=2,endLine=2,col=5,endColumn=7,\
-             title=some-code::50%25 of%0D%0A::error::it%0Aa, b: c"
+             title=some-code::50%25 of%0D%0A::error::it\u{FFFD}%0Aa, b: c"
         );
     }
 }
