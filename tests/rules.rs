@@ -3,7 +3,8 @@
 //! `tests/rules/bad` holds mistakes: a single file `name.yaml` beside `tests/rules/site.yaml`, with
 //! what a person sees in `name.txt`; or a folder with a site of its own and `expected.txt`. A first
 //! line `# checked at <moment>` or `# checked with a database of countries alone` asks for the
-//! findings about time or places as well. `KOEKAKE_BLESS=1 cargo test --test rules` writes what
+//! findings about time or places as well. `tests/rules/lint` holds rules that load and could be
+//! better, in the same way, with everything that `check` says of them. `KOEKAKE_BLESS=1 cargo test --test rules` writes what
 //! is expected anew; look at the difference before you keep it.
 
 #![allow(
@@ -23,7 +24,7 @@ use koekake::domain::time::Timestamp;
 use koekake::engine::examples;
 use koekake::rules::compile::{Loaded, load_bytes};
 use koekake::rules::diagnostic::{Diagnostic, Severity};
-use koekake::rules::lint::{PlaceKnowledge, calendar_warnings, place_warnings};
+use koekake::rules::lint::{self, Circumstances, LINTS, PlaceKnowledge};
 use regex::Regex;
 
 #[path = "rules/mutations.rs"]
@@ -62,32 +63,55 @@ fn words(findings: &[Diagnostic]) -> String {
         .to_owned()
 }
 
-/// Everything that there is to say of these files, those of time and place only where asked for.
-fn findings(files: Files) -> (Loaded, Vec<Diagnostic>) {
-    let asked: Vec<String> = files
+/// What the files say of when and where they are checked; a day in 2026 with every place known,
+/// where they say nothing.
+fn circumstances(files: &Files) -> (bool, Circumstances) {
+    let asked: Vec<&str> = files
         .iter()
-        .filter_map(|(_, bytes)| std::str::from_utf8(bytes).ok()?.lines().next())
-        .filter_map(|line| line.strip_prefix("# checked ").map(str::to_owned))
+        .filter_map(|(_, bytes)| std::str::from_utf8(bytes).ok())
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("# checked "))
         .collect();
+    let moment = |text| chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc().into();
+    let at = asked.iter().find_map(|asked| asked.strip_prefix("at "));
+    let now: Timestamp = moment(at.unwrap_or("2026-06-01T00:00:00Z"));
+    let is_all = !asked.iter().any(|asked| asked.starts_with("with a database of countries"));
+    let knows = PlaceKnowledge {
+        country: true,
+        region_code: is_all,
+        region_name: is_all,
+        city: is_all,
+        time_zone: is_all,
+    };
+    (!asked.is_empty(), Circumstances { now, knows })
+}
+
+/// Everything that there is to say of these files, warnings about what loads only where asked for.
+fn findings(files: Files) -> (Loaded, Vec<Diagnostic>) {
+    let (is_asked, at) = circumstances(&files);
     let loaded = load_bytes("shop", files);
     let mut all = loaded.findings.clone();
-    for asked in asked {
+    if is_asked {
         let set = loaded.set.as_ref().expect("findings of time and place are for rules that load");
-        if let Some(at) = asked.strip_prefix("at ") {
-            let at = chrono::DateTime::parse_from_rfc3339(at).unwrap();
-            all.extend(calendar_warnings(set, Timestamp::from(at.to_utc())));
-        } else {
-            let knows = PlaceKnowledge { country: true, ..PlaceKnowledge::default() };
-            all.extend(place_warnings(set, knows));
-        }
+        all.extend(lint::warnings(set, at));
     }
     (loaded, all)
 }
 
-/// The cases: where what is expected stands, and the files.
-fn bad() -> Vec<(PathBuf, Files)> {
+/// Everything that `check` says of files that load, but for examples.
+fn linted(files: Files) -> Vec<Diagnostic> {
+    let (_, at) = circumstances(&files);
+    let Loaded { set, mut findings } = load_bytes("shop", files);
+    let set = set.unwrap_or_else(|| panic!("{}", words(&findings)));
+    findings.extend(lint::warnings(&set, at));
+    findings.extend(lint::hints(&set, at));
+    findings
+}
+
+/// The cases of a folder: where what is expected stands, and the files.
+fn cases(of: &str) -> Vec<(PathBuf, Files)> {
     let site = std::fs::read("tests/rules/site.yaml").unwrap();
-    below("tests/rules/bad")
+    below(&format!("tests/rules/{of}"))
         .into_iter()
         .filter_map(|path| {
             if path.is_dir() {
@@ -104,12 +128,25 @@ fn bad() -> Vec<(PathBuf, Files)> {
         .collect()
 }
 
+fn bad() -> Vec<(PathBuf, Files)> {
+    cases("bad")
+}
+
 #[test]
 fn mistakes_are_explained_word_for_word() {
+    explained("bad", |files| findings(files).1);
+}
+
+#[test]
+fn lints_are_explained_word_for_word() {
+    explained("lint", linted);
+}
+
+fn explained(of: &str, findings: impl Fn(Files) -> Vec<Diagnostic>) {
     let is_blessing = std::env::var_os("KOEKAKE_BLESS").is_some();
     let mut wrong = Vec::new();
-    for (expected, files) in bad() {
-        let actual = format!("{}\n", words(&findings(files).1));
+    for (expected, files) in cases(of) {
+        let actual = format!("{}\n", words(&findings(files)));
         if is_blessing {
             std::fs::write(&expected, &actual).unwrap();
             continue;
@@ -150,6 +187,51 @@ fn every_code_has_a_case() {
     let missing: Vec<_> =
         codes.iter().filter(|code| !seen.contains(*code) && !apart.contains(code)).collect();
     assert!(missing.is_empty(), "no case in tests/rules/bad has {missing:?}");
+}
+
+#[test]
+fn every_lint_has_a_case() {
+    let seen: BTreeSet<&str> =
+        cases("lint").into_iter().flat_map(|(_, files)| linted(files)).map(|f| f.code).collect();
+    let missing: Vec<_> =
+        LINTS.iter().map(|lint| lint.name).filter(|name| !seen.contains(name)).collect();
+    assert!(missing.is_empty(), "no case in tests/rules/lint has {missing:?}");
+    // A warning is for what is likely not meant, and the service says it; a hint never keeps it up.
+    for (_, files) in cases("lint") {
+        assert!(linted(files).iter().all(|finding| finding.severity < Severity::Error));
+    }
+}
+
+/// What is found in rules that are fine is found with good reason.
+#[test]
+fn no_lint_cries_wolf() {
+    let codes = |files| -> BTreeSet<&str> { linted(files).iter().map(|f| f.code).collect() };
+    let demo = below("rules/demo-shop")
+        .into_iter()
+        .map(|path| (shown("demo-shop", &path), std::fs::read(&path).unwrap()))
+        .collect();
+    assert_eq!(codes(demo), BTreeSet::new());
+    let wanted = [
+        // Its texts are dots.
+        ("contract", vec!["no-question"]),
+        ("every-key", vec!["no-example", "no-question", "trailing-slash"]),
+        // A title that is 404 and has other words in it; a rule without conditions above another.
+        (
+            "spellings",
+            vec![
+                "any-hour",
+                "hidden-rule",
+                "never-shows",
+                "no-example",
+                "no-question",
+                "trailing-slash",
+            ],
+        ),
+    ];
+    for (name, wanted) in wanted {
+        let found = codes(folder(&Path::new("tests/rules/good").join(name)));
+        assert_eq!(found, wanted.into_iter().collect(), "{name}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::http::snapshot::SiteReport;
 use crate::reload::{ReadError, SiteFolder, read_site};
 use crate::rules::compile::{Loaded, load_bytes};
 use crate::rules::diagnostic::{Diagnostic, Severity};
-use crate::rules::lint::{self, PlaceKnowledge};
+use crate::rules::lint::{self, Circumstances, PlaceKnowledge};
 use crate::rules::model::RuleSet;
 
 /// What a place database can answer, as lints ask for it; without one, nothing.
@@ -74,8 +74,7 @@ pub(super) fn compile(
     let loaded = catch_unwind(AssertUnwindSafe(|| {
         let Loaded { set, mut findings } = load_bytes(key, site.files.clone());
         if let Some(set) = &set {
-            findings.extend(lint::calendar_warnings(set, now));
-            findings.extend(lint::place_warnings(set, knows));
+            findings.extend(lint::warnings(set, Circumstances { now, knows }));
         }
         Loaded { set, findings }
     }));
@@ -102,5 +101,7 @@ pub(super) fn log_finding(site: &str, finding: &Diagnostic) {
     match finding.severity {
         Severity::Error => tracing::error!(site, code = finding.code, "{finding}"),
         Severity::Warning => tracing::warn!(site, code = finding.code, "{finding}"),
+        // Only `check` looks for these.
+        Severity::Hint => tracing::debug!(site, code = finding.code, "{finding}"),
     }
 }

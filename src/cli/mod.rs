@@ -10,6 +10,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 mod check;
 mod data;
 mod logging;
+mod new;
+mod preview;
+mod schema;
 mod serve;
 mod settings;
 
@@ -42,6 +45,12 @@ enum Verb {
     Check(check::CheckArguments),
     /// Look at the data folder: stats, check, export, backup, erase
     Data(data::DataArguments),
+    /// Begin a site or a rule
+    New(new::NewArguments),
+    /// Show prompts as visitors would read them
+    Preview(preview::PreviewArguments),
+    /// Write the JSON Schema of rule files, for editors
+    Schema(schema::SchemaArguments),
 }
 
 /// How output that programs may want is written.
@@ -70,6 +79,9 @@ pub fn main() -> ExitCode {
         Some(Verb::Serve(serve)) => serve::run(arguments.serve.then(serve)),
         Some(Verb::Check(check)) => check::run(check, arguments.serve.into_settings()),
         Some(Verb::Data(data)) => data::run(data, arguments.serve.into_settings()),
+        Some(Verb::New(new)) => new::run(new, arguments.serve.into_settings()),
+        Some(Verb::Preview(preview)) => preview::run(preview, arguments.serve.into_settings()),
+        Some(Verb::Schema(schema)) => schema::run(&schema),
     };
     let code = result.unwrap_or_else(|error| {
         // Nothing is left to tell where this cannot be told.

@@ -10,5 +10,6 @@ pub mod gate;
 pub mod recheck;
 pub mod render;
 pub mod trace;
+pub mod unmet;
 
 pub use decide::{RuleState, Stop, Unlimited, Verdict, Win, decide};

@@ -25,6 +25,38 @@ pub trait Condition: Send + Sync + fmt::Debug {
 
     /// What is there now, in words; `None` where the value is missing.
     fn actual(&self, facts: &Facts<'_>) -> Option<String>;
+
+    /// What it reads besides its field, where that makes a difference: a team, a currency.
+    fn subject(&self) -> String {
+        String::new()
+    }
+
+    /// Values to try where conditions on one field are held against each other: if any value at
+    /// all gives every one of them its wanted answer, then one of those that they name does.
+    /// None, where that cannot be said of finitely many.
+    fn candidates(&self, wanted: bool) -> Vec<Value> {
+        let _ = wanted;
+        Vec::new()
+    }
+
+    /// Its answer to a value, as far as it does not depend on more than that.
+    fn answer_to(&self, value: &Value) -> Option<bool> {
+        let _ = value;
+        None
+    }
+}
+
+/// A value that a field may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// None.
+    Missing,
+    /// A text, in the spelling that the field compares in. Of an address: its path.
+    Text(String),
+    /// An amount.
+    Number(i64),
+    /// Yes or no.
+    Flag(bool),
 }
 
 /// A distinct condition of a rule set: stored once, asked at most once in a decision.

@@ -39,10 +39,24 @@ pub struct Position {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// The rules load and do what they say; they could do better. Only `check` says so.
+    Hint,
     /// The rules load; somebody should look.
     Warning,
     /// The site's rules do not load.
     Error,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hint => "hint",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// One finding. Shown with `{}`: message, place, the line with a marker, help.
@@ -90,7 +104,7 @@ impl Report {
         match finding.severity {
             _ if alike < MAX_FINDINGS => self.findings.push(finding),
             Severity::Error => self.omitted_errors += 1,
-            Severity::Warning => self.omitted_warnings += 1,
+            Severity::Warning | Severity::Hint => self.omitted_warnings += 1,
         }
     }
 
@@ -177,11 +191,30 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, source, span, message) }
     }
 
+    /// A finding of any severity.
+    #[must_use]
+    pub fn of(
+        severity: Severity,
+        code: &'static str,
+        source: &Arc<Source>,
+        span: Span,
+        message: String,
+    ) -> Self {
+        Self { severity, ..Self::error(code, source, span, message) }
+    }
+
     /// With what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(clip(help.into()));
         self
+    }
+
+    /// Where it begins, and the character after its end.
+    #[must_use]
+    pub fn region(&self) -> (Position, Position) {
+        let at = |byte| self.source.position(floor(&self.source.text, byte));
+        (at(self.span.start), at(self.span.end.max(self.span.start)))
     }
 
     /// As a person sees it, with colours for a terminal or without.
@@ -191,6 +224,7 @@ impl Diagnostic {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Hint => Level::NOTE.with_name("hint"),
         };
         // One line is enough to find the place; a whole map would bury it.
         let text = &self.source.text;

@@ -154,7 +154,7 @@ rows! {
         UrlType { read: |f| f.page.referrer.as_ref() },
         |s, _, v| { s.page.referrer = Some(v.url(&s.page.url)?); Ok(()) };
     "page.referrer_host", "The host of the page that led to it.",
-        "page.referrer_host: { matches: \"*.google.*\" }",
+        "page.referrer_host: { ends_with: .google.com }",
         spelled(Spelling::Host, |f, _| Texts::maybe(f.page.referrer.as_ref().map(super::super::domain::page_url::PageUrl::host))),
         |s, _, v| {
             let whole = format!("https://{}/", v.text);
@@ -197,7 +197,7 @@ rows! {
         UrlType { read: |f| f.session.landing_page.as_ref() },
         |s, _, v| { s.session.landing_page = Some(v.url(&s.page.url)?); Ok(()) };
     "session.referrer", "The page that led to the session.",
-        "session.referrer: { contains: news.example }",
+        "session.referrer: { under: https://news.example/tips }",
         UrlType { read: |f| f.session.referrer.as_ref() },
         |s, _, v| { s.session.referrer = Some(v.url(&s.page.url)?); Ok(()) };
     "session.referrer_host", "The host of the page that led to the session.",

@@ -14,6 +14,7 @@ use std::sync::{Arc, LazyLock};
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Expression, UndefinedBehavior, Value};
 
+mod bare;
 mod check;
 mod compare;
 mod context;
@@ -23,6 +24,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use bare::Bare;
 pub use context::{Surroundings, context};
 
 /// The longest template, in bytes.
@@ -83,6 +85,7 @@ pub struct Known<'a> {
 pub struct Template {
     nodes: Vec<Node>,
     uses: Vec<Arc<str>>,
+    bare: Vec<Bare>,
 }
 
 /// A piece of a template.
@@ -131,8 +134,15 @@ impl Template {
             });
         }
         let mut uses = check::Uses::default();
-        let nodes = parse::parse(text, known, &mut uses).map_err(|error| error.within(text))?;
-        Ok(Self { nodes, uses: uses.into_iter().collect() })
+        let (nodes, bare) =
+            parse::parse(text, known, &mut uses).map_err(|error| error.within(text))?;
+        Ok(Self { nodes, uses: uses.into_iter().collect(), bare })
+    }
+
+    /// The names that it prints whether they have a value or not.
+    #[must_use]
+    pub fn bare(&self) -> &[Bare] {
+        &self.bare
     }
 
     /// The names it reads, dotted and in alphabetical order: `visitor.attributes.plan`.

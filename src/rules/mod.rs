@@ -20,4 +20,7 @@ pub mod model;
 pub mod outlook;
 pub mod raw;
 pub mod sample;
+pub mod schema;
+pub mod showcase;
 pub mod values;
+pub mod vocabulary;

@@ -31,6 +31,8 @@ pub struct RuleSet {
     pub predicates: Vec<Predicate>,
     /// What only the time or the database of places can judge.
     pub notes: Vec<Note>,
+    /// The files it was read from, by name.
+    pub sources: Vec<Arc<Source>>,
     /// A hash of the files it was read from.
     pub version: Arc<str>,
     /// A hash of what the site's settings say.
@@ -112,6 +114,21 @@ pub struct Site {
     pub goals: Vec<Goal>,
     /// Texts for templates.
     pub variables: Vec<(Arc<str>, Arc<str>)>,
+    /// Lints that it switches off for all of its files.
+    pub allow: Vec<Allow>,
+}
+
+/// A lint that somebody switched off, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    /// The lint's name.
+    pub lint: &'static str,
+    /// The reason given.
+    pub reason: Arc<str>,
+    /// The file.
+    pub source: Arc<Source>,
+    /// Where the name stands there.
+    pub span: Span,
 }
 
 /// Something that a prompt should lead to.
@@ -156,12 +173,16 @@ pub struct Rule {
     pub variants: Vec<Variant>,
     /// Its own tests.
     pub examples: Vec<Example>,
+    /// Lints that it switches off for itself.
+    pub allow: Vec<Allow>,
     /// The file it is in.
     pub source: Arc<Source>,
     /// Where its id stands there.
     pub span: Span,
     /// A hash of what it says.
     pub fingerprint: u64,
+    /// Where the whole of it stands there.
+    pub extent: Span,
 }
 
 /// Whether a rule is on.

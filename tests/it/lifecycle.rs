@@ -217,3 +217,20 @@ fn labels_of_metrics_are_bounded() {
         assert!(!text.contains(unwanted), "{unwanted}");
     }
 }
+
+/// What is likely not meant is said by whoever reads rules; what could be better, by `check` alone.
+#[test]
+fn the_service_says_warnings_and_leaves_hints_to_check() {
+    let rules = "rules:\n  - id: a\n    when: { page.idle: { at_least: 60s, at_most: 5s } }\n    \
+                 prompt: { message: Hello }\n";
+    let service = shop("", rules).admin().start();
+    let token = format!("Bearer {ADMIN}");
+    let all = service.send("GET", "/v1/rules", &[("Authorization", &token)], b"").json();
+    let findings = all["sites"][0]["findings"].as_array().unwrap();
+    let said: Vec<(&str, &str)> = findings
+        .iter()
+        .map(|f| (f["severity"].as_str().unwrap(), f["code"].as_str().unwrap()))
+        .collect();
+    assert!(said.contains(&("warning", "never-shows")), "{said:?}");
+    assert!(said.iter().all(|(severity, _)| *severity == "warning"), "{said:?}");
+}

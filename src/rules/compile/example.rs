@@ -14,8 +14,8 @@ use crate::rules::kinds::{FieldUse, Op, Operand};
 use crate::rules::model::{Example, Expectation};
 use crate::rules::raw::{Node, NodeKind};
 use crate::rules::sample::{Given, Sample};
+use crate::rules::vocabulary::{EXAMPLE_NAMES, EXPECT_NAMES};
 
-const KEYS: &[&str] = &["name", "given", "expect"];
 /// What stops a rule besides its conditions, where an example can see it.
 const STOPS: &[&str] = &["hours", "dates", "repeat", "off"];
 
@@ -40,14 +40,18 @@ fn one(
     active_from: Timestamp,
     cx: &mut Context<'_>,
 ) -> Option<Example> {
-    let keys = Keys::of(cx, node, "an example", KEYS)?;
+    let keys = Keys::of(cx, node, "an example", EXAMPLE_NAMES)?;
     let name = keys.read(cx, "name", "text", |text| Ok(text.to_owned())).unwrap_or_default();
     let given = match keys.get("given") {
         Some(node) => sample(Some(node), site, active_from, cx),
         None => sample(None, site, active_from, cx),
     };
     let Some(expect) = keys.get("expect") else {
-        if keys.0.iter().any(|entry| !KEYS.contains(&entry.key.as_str()) || entry.key == "expect") {
+        if keys
+            .0
+            .iter()
+            .any(|entry| !EXAMPLE_NAMES.contains(&entry.key.as_str()) || entry.key == "expect")
+        {
             return None;
         }
         cx.error_help(
@@ -64,7 +68,7 @@ fn one(
 
 fn expectation(node: &Node, cx: &mut Context<'_>) -> Option<Expectation> {
     if let NodeKind::Map(_) = &node.kind {
-        let keys = Keys::of(cx, node, "expect", &["stopped_by"])?;
+        let keys = Keys::of(cx, node, "expect", EXPECT_NAMES)?;
         let node = keys.get("stopped_by")?;
         let text = cx.text(node, "what stops it")?;
         if !STOPS.contains(&text) && fields::find(text).is_none() {

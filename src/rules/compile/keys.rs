@@ -62,6 +62,12 @@ impl<'n> Keys<'n> {
             cx.error_help("wrong-type", node.span, message, example);
             return None;
         };
+        // Each of these says one thing, and without it nothing.
+        if entries.is_empty() && matches!(what, "expect" | "hours of a rule" | "repeat") {
+            let first = known.first().unwrap_or(&"");
+            let message = format!("{what} without `{first}`");
+            cx.error_help("no-value", node.span, message, format!("write `{first}: …`"));
+        }
         for entry in entries {
             if !known.contains(&entry.key.as_str()) {
                 unknown(cx, entry, what, known);

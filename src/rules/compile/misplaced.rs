@@ -3,8 +3,8 @@
 //!
 //! Must not: report; it knows words, not files.
 
-use super::{prompt, rule, site};
 use crate::rules::fields;
+use crate::rules::vocabulary::{CAPS_NAMES, LIMITS_NAMES, PROMPT_NAMES, RULE_NAMES, SITE_NAMES};
 
 /// Where a key belongs that `what` does not have. `None` where it may be a slip of the fingers.
 pub(super) fn home(what: &str, key: &str) -> Option<&'static str> {
@@ -12,7 +12,7 @@ pub(super) fn home(what: &str, key: &str) -> Option<&'static str> {
         "a rule file" => in_file(key),
         "a site" => in_site(key),
         "a rule" => in_rule(key),
-        "a variant" if prompt::KEYS.contains(&key) => Some("put it under the variant's `prompt:`"),
+        "a variant" if PROMPT_NAMES.contains(&key) => Some("put it under the variant's `prompt:`"),
         "a prompt" => in_prompt(key),
         "an action" => match key {
             "text" | "title" | "message" => Some("what the button says is its `label`"),
@@ -25,9 +25,9 @@ pub(super) fn home(what: &str, key: &str) -> Option<&'static str> {
         "hours" if looks_like_days(key) => {
             Some("write them as one text: `open: \"Mo-Fr 09:00-18:00; Sa 10:00-17:00\"`")
         }
-        "caps" if WINDOWS.contains(&key) => Some("put it under `limits:`"),
+        "caps" if LIMITS_NAMES.contains(&key) => Some("put it under `limits:`"),
         "caps" if key == "timeout" => Some("put it under `session:`"),
-        "limits" if CAPS.contains(&key) => Some("put it under `caps:` in site.yaml"),
+        "limits" if CAPS_NAMES.contains(&key) => Some("put it under `caps:` in site.yaml"),
         _ => None,
     }
 }
@@ -64,23 +64,19 @@ pub(super) fn example(what: &str) -> Option<&'static str> {
 pub(super) fn in_conditions(key: &str) -> Option<&'static str> {
     match key {
         "hours" => Some("put `hours: …` beside `when:`, in the rule"),
-        key if prompt::KEYS.contains(&key) => Some("put it under the rule's `prompt:`"),
-        key if rule::KEYS.contains(&key) => Some("put it beside `when:`, in the rule"),
+        key if PROMPT_NAMES.contains(&key) => Some("put it under the rule's `prompt:`"),
+        key if RULE_NAMES.contains(&key) => Some("put it beside `when:`, in the rule"),
         _ => None,
     }
 }
-
-const CAPS: &[&str] =
-    &["per_session", "cooldown", "between", "after_dismissal", "after_acceptance"];
-const WINDOWS: &[&str] = &["per_minute", "per_hour", "per_day"];
 
 fn in_file(key: &str) -> Option<&'static str> {
     match key {
         "id" | "prompt" | "priority" | "message" => {
             Some("begin with `rules:`, and below it each rule with `- id: …`")
         }
-        key if site::KEYS.contains(&key) => Some("put it into site.yaml"),
-        key if rule::KEYS.contains(&key) => {
+        key if SITE_NAMES.contains(&key) => Some("put it into site.yaml"),
+        key if RULE_NAMES.contains(&key) => {
             Some("begin with `rules:`, and below it each rule with `- id: …`")
         }
         _ => None,
@@ -92,10 +88,10 @@ fn in_site(key: &str) -> Option<&'static str> {
         "rules" => Some("put the rules into another file of this folder, like rules.yaml"),
         "timeout" => Some("put it under `session:`"),
         "open" | "holidays" | "closed" => Some("put it under a name in `hours:`"),
-        key if CAPS.contains(&key) => Some("put it under `caps:`"),
-        key if WINDOWS.contains(&key) => Some("put it under `limits:`"),
+        key if CAPS_NAMES.contains(&key) => Some("put it under `caps:`"),
+        key if LIMITS_NAMES.contains(&key) => Some("put it under `limits:`"),
         key if is_condition(key) => Some("put it under `when:`"),
-        key if prompt::KEYS.contains(&key) || rule::KEYS.contains(&key) => {
+        key if PROMPT_NAMES.contains(&key) || RULE_NAMES.contains(&key) => {
             Some("it belongs to a rule, in another file of this folder")
         }
         _ => None,
@@ -116,11 +112,11 @@ fn in_rule(key: &str) -> Option<&'static str> {
         "weight" => Some("put it into one of the rule's `variants:`"),
         "name" => Some("its name is its `id`; what it is for, its `description`"),
         "enabled" | "disabled" | "on" | "off" => Some("write `mode: live` or `mode: off`"),
-        key if CAPS.contains(&key) => Some("put it under `caps:` in site.yaml"),
-        key if WINDOWS.contains(&key) => Some("put it under `limits:`"),
-        key if prompt::KEYS.contains(&key) => Some("put it under `prompt:`"),
+        key if CAPS_NAMES.contains(&key) => Some("put it under `caps:` in site.yaml"),
+        key if LIMITS_NAMES.contains(&key) => Some("put it under `limits:`"),
+        key if PROMPT_NAMES.contains(&key) => Some("put it under `prompt:`"),
         key if is_condition(key) => Some("conditions stand under `when:`"),
-        key if site::KEYS.contains(&key) => Some("put it into site.yaml"),
+        key if SITE_NAMES.contains(&key) => Some("put it into site.yaml"),
         _ => None,
     }
 }
@@ -129,7 +125,7 @@ fn in_prompt(key: &str) -> Option<&'static str> {
     match key {
         "kind" | "label" | "url" => Some("put it under `actions:`"),
         key if is_condition(key) => Some("conditions stand under `when:`, in the rule"),
-        key if rule::KEYS.contains(&key) => Some("put it beside `prompt:`, in the rule"),
+        key if RULE_NAMES.contains(&key) => Some("put it beside `prompt:`, in the rule"),
         _ => None,
     }
 }

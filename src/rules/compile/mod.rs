@@ -12,6 +12,7 @@ use super::model::RuleSet;
 use super::raw::{Node, read};
 use predicates::Predicates;
 
+mod allow;
 mod example;
 mod keys;
 mod misplaced;
@@ -163,7 +164,8 @@ fn compile(key: &str, files: &[Arc<Source>], version: Arc<str>, report: &mut Rep
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
     let (predicates, notes) = predicates.into_parts();
     let fingerprint = site_node.map(fingerprint).unwrap_or_default();
-    RuleSet { site: compiled.site, rules, predicates, notes, version, fingerprint }
+    let sources = files.to_vec();
+    RuleSet { site: compiled.site, rules, predicates, notes, sources, version, fingerprint }
 }
 
 /// Whether a text may name a site, and so a folder, a metric's label and a part of a route.

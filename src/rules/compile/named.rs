@@ -22,13 +22,12 @@ use crate::rules::known;
 use crate::rules::model::{About, Goal};
 use crate::rules::raw::{Entry, Node, NodeKind};
 use crate::rules::values;
+use crate::rules::vocabulary::{GOAL_NAMES, HOURS_NAMES};
 
 /// The most hours, segments, goals or variables of a site.
 const MAX_NAMED: usize = 1_000;
 /// The most conditions of one segment, those of the segments it uses included.
 const MAX_SEGMENT: usize = 2_000;
-
-const HOURS_KEYS: &[&str] = &["open", "holidays", "time_zone", "closed"];
 
 fn named<'n>(keys: Keys<'n>, key: &str, cx: &mut Context<'_>) -> &'n [Entry] {
     let Some(node) = keys.get(key) else { return &[] };
@@ -118,8 +117,8 @@ fn one_hours(entry: &Entry, predicates: &mut Predicates, cx: &mut Context<'_>) -
     let (open, calendar, zone, closed) = if node.scalar().is_some() {
         (node, None, cx.site.time_zone, Vec::new())
     } else {
-        let keys = Keys::of(cx, node, "hours", HOURS_KEYS)?;
-        let has_unknown = keys.0.iter().any(|e| !HOURS_KEYS.contains(&e.key.as_str()));
+        let keys = Keys::of(cx, node, "hours", HOURS_NAMES)?;
+        let has_unknown = keys.0.iter().any(|e| !HOURS_NAMES.contains(&e.key.as_str()));
         if keys.get("open").is_none() && !has_unknown {
             cx.error_help(
                 "no-value",
@@ -193,7 +192,7 @@ fn dates(node: &Node, cx: &mut Context<'_>) -> Option<Vec<NaiveDate>> {
 pub(super) fn goals(keys: Keys<'_>, cx: &mut Context<'_>) -> Vec<Goal> {
     let mut goals = Vec::new();
     for entry in named(keys, "goals", cx) {
-        let Some(keys) = Keys::of(cx, &entry.value, "a goal", &["event", "within"]) else {
+        let Some(keys) = Keys::of(cx, &entry.value, "a goal", GOAL_NAMES) else {
             continue;
         };
         let Some(event) = keys.read(cx, "event", "an event's name", |text| Ok(Arc::from(text)))

@@ -13,9 +13,8 @@ use crate::rules::message::{Known, Template};
 use crate::rules::model::{ActionText, Localized, PromptText, Variant};
 use crate::rules::raw::{Entry, Node, NodeKind};
 use crate::rules::values;
+use crate::rules::vocabulary::{ACTION_NAMES, PROMPT_NAMES, RULE_NAMES, VARIANT_NAMES};
 
-pub(super) const KEYS: &[&str] = &["title", "message", "actions", "channel", "route", "appearance"];
-const ACTION_KEYS: &[&str] = &["kind", "label", "url"];
 /// The most actions of one prompt: more do not fit a small bubble.
 const MAX_ACTIONS: usize = 4;
 /// The most settings of a prompt's look.
@@ -59,7 +58,7 @@ pub(super) fn compile(
         (None, None) => {
             // Parts of a prompt that stand in the rule itself, and slips, are reported already.
             let is_left_out = |entry: &Entry| {
-                super::rule::KEYS.contains(&entry.key.as_str())
+                RULE_NAMES.contains(&entry.key.as_str())
                     && !["prompt", "variants"].contains(&entry.key.as_str())
             };
             if rule.0.iter().all(is_left_out) {
@@ -110,7 +109,7 @@ fn variants(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> Option<Ve
 }
 
 fn variant(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> Option<Variant> {
-    let keys = Keys::of(cx, node, "a variant", &["id", "weight", "prompt"])?;
+    let keys = Keys::of(cx, node, "a variant", VARIANT_NAMES)?;
     let id = id(keys, node.span, "variant", cx);
     let weight = keys.read(cx, "weight", "a whole number", |text| {
         let weight = values::count(text)?;
@@ -172,9 +171,11 @@ fn slug(text: &str) -> Option<String> {
 }
 
 fn prompt(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> Option<PromptText> {
-    let keys = Keys::of(cx, node, "a prompt", KEYS)?;
-    let is_left_out =
-        keys.0.iter().all(|entry| KEYS.contains(&entry.key.as_str()) && entry.key != "message");
+    let keys = Keys::of(cx, node, "a prompt", PROMPT_NAMES)?;
+    let is_left_out = keys
+        .0
+        .iter()
+        .all(|entry| PROMPT_NAMES.contains(&entry.key.as_str()) && entry.key != "message");
     if is_left_out {
         cx.error_help(
             "no-message",
@@ -285,7 +286,7 @@ fn actions(
 }
 
 fn action(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> Option<RawAction> {
-    let keys = Keys::of(cx, node, "an action", ACTION_KEYS)?;
+    let keys = Keys::of(cx, node, "an action", ACTION_NAMES)?;
     let kind = keys.read(cx, "kind", "chat or link", |text| match text {
         "chat" => Ok(ActionKind::Chat),
         "link" => Ok(ActionKind::Link),
@@ -293,7 +294,7 @@ fn action(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> Option<RawA
     });
     // A key that is misspelt is reported already, and may be the one that is missing.
     let is_left_out = |key: &str| {
-        keys.0.iter().all(|entry| entry.key != key && ACTION_KEYS.contains(&entry.key.as_str()))
+        keys.0.iter().all(|entry| entry.key != key && ACTION_NAMES.contains(&entry.key.as_str()))
     };
     if is_left_out("kind") {
         cx.error_help(

@@ -10,7 +10,7 @@ use super::keys::Keys;
 use super::predicates::Predicates;
 use super::site::{CompiledSite, Dates};
 use super::when::{self, Scope};
-use super::{example, prompt, site};
+use super::{allow, example, prompt, site};
 use crate::domain::caps::Repeat;
 use crate::domain::time::Timestamp;
 use crate::rules::changes::fingerprint;
@@ -20,23 +20,7 @@ use crate::rules::diagnostic::{Report, Source, Span};
 use crate::rules::model::{About, HoursGate, Mode, Rule, Variant};
 use crate::rules::raw::{Node, NodeKind};
 use crate::rules::values;
-
-pub(super) const KEYS: &[&str] = &[
-    "id",
-    "description",
-    "priority",
-    "mode",
-    "active",
-    "hours",
-    "when",
-    "repeat",
-    "limits",
-    "rollout",
-    "holdout",
-    "prompt",
-    "variants",
-    "examples",
-];
+use crate::rules::vocabulary::{ACTIVE_NAMES, FILE_NAMES, OUTSIDE_NAMES, REPEAT_NAMES, RULE_NAMES};
 
 /// The most rules of one site.
 const MAX_RULES: usize = 100_000;
@@ -70,7 +54,7 @@ pub(super) fn compile_file(
     if node.is_null() {
         return;
     }
-    let Some(keys) = Keys::of(&mut cx, node, "a rule file", &["rules"]) else { return };
+    let Some(keys) = Keys::of(&mut cx, node, "a rule file", FILE_NAMES) else { return };
     let Some(node) = keys.get("rules") else {
         if keys.0.is_empty() {
             let help = "begin with `rules:`, and below it each rule with `- id: …`";
@@ -113,7 +97,7 @@ fn compile(
     cx: &mut Context<'_>,
 ) -> Option<Rule> {
     let errors_before = cx.report.error_count();
-    let keys = Keys::of(cx, node, "a rule", KEYS)?;
+    let keys = Keys::of(cx, node, "a rule", RULE_NAMES)?;
     let start = keys.0.first().map_or(node.span, |entry| entry.key_span);
     let id = prompt::id(keys, start, "rule", cx);
     let id_span = keys.get("id").map_or(start, |node| node.span);
@@ -170,6 +154,7 @@ fn compile(
     };
     let (rollout, holdout) = (share("rollout", 1.0), share("holdout", 0.0));
     let examples = example::compile(keys, site, active_from, cx);
+    let allow = allow::compile(keys, cx);
     // Whatever was wrong is in the report; a rule that is not whole goes no further.
     if cx.report.error_count() > errors_before {
         return None;
@@ -191,9 +176,11 @@ fn compile(
         holdout,
         variants,
         examples,
+        allow,
         source: cx.source.clone(),
         span: id_span,
         fingerprint: fingerprint(node),
+        extent: node.span,
     })
 }
 
@@ -207,7 +194,7 @@ fn common_route(variants: &[Variant]) -> Option<Arc<str>> {
 fn active(keys: Keys<'_>, zone: Tz, cx: &mut Context<'_>) -> (Timestamp, Timestamp) {
     let always = (Timestamp::MIN, Timestamp::MAX);
     let Some(node) = keys.get("active") else { return always };
-    let Some(keys) = Keys::of(cx, node, "active", &["from", "until"]) else { return always };
+    let Some(keys) = Keys::of(cx, node, "active", ACTIVE_NAMES) else { return always };
     let from = keys.read(cx, "from", "a date like 2026-11-30", values::date);
     let until = keys.read(cx, "until", "a date like 2026-11-30", values::date);
     if let (Some(from), Some(until)) = (from, until)
@@ -242,7 +229,7 @@ pub(super) fn day_start(date: NaiveDate, zone: Tz) -> Timestamp {
 fn hours(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> Option<HoursGate> {
     let (name_node, is_outside) = match &node.kind {
         NodeKind::Map(_) => {
-            let keys = Keys::of(cx, node, "hours of a rule", &["outside"])?;
+            let keys = Keys::of(cx, node, "hours of a rule", OUTSIDE_NAMES)?;
             (keys.get("outside")?, true)
         }
         _ => (node, false),
@@ -264,7 +251,7 @@ fn hours(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> Option<Hours
 fn repeat(node: &Node, cx: &mut Context<'_>) -> Option<Repeat> {
     match &node.kind {
         NodeKind::Map(_) => {
-            let keys = Keys::of(cx, node, "repeat", &["every"])?;
+            let keys = Keys::of(cx, node, "repeat", REPEAT_NAMES)?;
             keys.read(cx, "every", "a duration like 7d", values::duration).map(Repeat::Every)
         }
         _ => match cx.text(node, "once, always or { every: 7d }")? {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+use super::allow;
 use super::keys::Keys;
 use super::misplaced;
 use super::named::{goals, hours, segments, variables};
@@ -21,6 +22,7 @@ use crate::rules::known;
 use crate::rules::model::Site;
 use crate::rules::raw::{Entry, Node, NodeKind};
 use crate::rules::values;
+use crate::rules::vocabulary::{CAPS_NAMES, LIMITS_NAMES, SESSION_NAMES, SITE_NAMES};
 
 /// A site's settings, and what its rules need of them.
 pub(super) struct CompiledSite {
@@ -55,25 +57,6 @@ impl CompiledSite {
 
 /// Where the first dates of a rule stand.
 pub(super) type Dates = (Arc<Source>, Span);
-
-pub(super) const KEYS: &[&str] = &[
-    "name",
-    "origins",
-    "time_zone",
-    "currency",
-    "currencies",
-    "languages",
-    "consent",
-    "session",
-    "caps",
-    "limits",
-    "when",
-    "hours",
-    "acceptance_floor",
-    "segments",
-    "goals",
-    "variables",
-];
 
 /// A rule is stopped below this share of acceptances, where its site says nothing else.
 const DEFAULT_FLOOR: f64 = 0.035;
@@ -112,7 +95,7 @@ pub(super) fn compile(
     }
     let keys = node
         .filter(|node| !node.is_null())
-        .and_then(|node| Keys::of(&mut cx, node, "a site", KEYS));
+        .and_then(|node| Keys::of(&mut cx, node, "a site", SITE_NAMES));
     let is_certain = is_certain && keys.is_some();
     let keys = keys.unwrap_or(Keys(&[]));
     if is_certain && keys.entry("origins").is_none() && !is_misspelt(keys, "origins") {
@@ -175,6 +158,7 @@ pub(super) fn compile(
             .unwrap_or(DEFAULT_FLOOR),
         goals: goals(keys, &mut cx),
         variables: variables(keys, &mut cx),
+        allow: allow::compile(keys, &mut cx),
     };
     let has_zone = !is_certain || keys.get("time_zone").is_some() || is_misspelt(keys, "time_zone");
     let unzoned = unzoned(keys);
@@ -184,8 +168,8 @@ pub(super) fn compile(
 /// Whether a key is left out and another one looks like it.
 fn is_misspelt(keys: Keys<'_>, name: &str) -> bool {
     let is_like = |key: &str| {
-        !KEYS.contains(&key)
-            && (nearest(key, KEYS.iter().copied()) == Some(name)
+        !SITE_NAMES.contains(&key)
+            && (nearest(key, SITE_NAMES.iter().copied()) == Some(name)
                 || misplaced::meant(key, &[name]).is_some())
     };
     keys.entry(name).is_none() && keys.0.iter().any(|entry| is_like(&entry.key))
@@ -300,7 +284,7 @@ fn consent(keys: Keys<'_>, cx: &mut Context<'_>) -> bool {
 fn timeout(keys: Keys<'_>, cx: &mut Context<'_>) -> Millis {
     let default = Millis::minutes(30);
     let Some(node) = keys.get("session") else { return default };
-    let Some(keys) = Keys::of(cx, node, "session", &["timeout"]) else { return default };
+    let Some(keys) = Keys::of(cx, node, "session", SESSION_NAMES) else { return default };
     keys.read(cx, "timeout", "a duration like 30m", |text| {
         let length = values::duration(text)?;
         if (Millis::minutes(1)..=Millis::hours(24)).contains(&length) {
@@ -313,11 +297,9 @@ fn timeout(keys: Keys<'_>, cx: &mut Context<'_>) -> Millis {
 }
 
 fn caps(keys: Keys<'_>, cx: &mut Context<'_>) -> Caps {
-    const KEYS: &[&str] =
-        &["per_session", "cooldown", "between", "after_dismissal", "after_acceptance"];
     let mut caps = DEFAULT_CAPS;
     let Some(node) = keys.get("caps") else { return caps };
-    let Some(keys) = Keys::of(cx, node, "caps", KEYS) else { return caps };
+    let Some(keys) = Keys::of(cx, node, "caps", CAPS_NAMES) else { return caps };
     if let Some(count) = keys.read(cx, "per_session", "a whole number", values::count) {
         caps.per_session = u32::try_from(count).unwrap_or(u32::MAX);
     }
@@ -337,13 +319,13 @@ fn caps(keys: Keys<'_>, cx: &mut Context<'_>) -> Caps {
 
 /// `limits` of a site or a rule.
 pub(super) fn limits(node: Option<&Node>, cx: &mut Context<'_>) -> Arc<[Limit]> {
-    const KEYS: &[&str] = &["per_minute", "per_hour", "per_day"];
+    /// As the names of the keys have them.
     const WINDOWS: [Millis; 3] = [Millis::minutes(1), Millis::hours(1), Millis::days(1)];
-    let Some(keys) = node.and_then(|node| Keys::of(cx, node, "limits", KEYS)) else {
+    let Some(keys) = node.and_then(|node| Keys::of(cx, node, "limits", LIMITS_NAMES)) else {
         return Arc::from([]);
     };
     let mut limits = Vec::new();
-    for (key, window) in KEYS.iter().zip(WINDOWS) {
+    for (key, window) in LIMITS_NAMES.iter().zip(WINDOWS) {
         if let Some(most) = keys.read(cx, key, "a whole number", |text| {
             let most = values::count(text)?;
             if most <= 1_000_000 { Ok(most) } else { Err("a limit is at most 1000000".to_owned()) }

@@ -82,7 +82,10 @@ pub(super) fn texts(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> O
 fn template(node: &Node, site: &CompiledSite, cx: &mut Context<'_>) -> Option<Template> {
     let Some(text) = node.scalar() else {
         // `message: {{ … }}` without quotes is reported as it is read.
-        if !matches!(&node.kind, NodeKind::Map(entries) if entries.is_empty()) {
+        let typed = cx.source.text.get(node.span.start..).unwrap_or_default();
+        let is_template = typed.starts_with("{{")
+            && matches!(&node.kind, NodeKind::Map(entries) if entries.is_empty());
+        if !is_template {
             cx.error_help(
                 "wrong-type",
                 node.span,

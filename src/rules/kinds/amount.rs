@@ -9,11 +9,12 @@ use super::{ConditionType, FieldUse, Op, Operand, exists};
 use crate::domain::facts::Facts;
 use crate::domain::money::{Amount, Currency};
 use crate::domain::time::{Millis, Timestamp};
-use crate::rules::condition::Condition;
+use crate::rules::condition::{Condition, Value};
 use crate::rules::context::Context;
 use crate::rules::outlook::{Need, Outlook, Source, Way};
 use crate::rules::raw::{Node, NodeKind};
 use crate::rules::values;
+use crate::rules::vocabulary::Shape;
 
 /// A type of amount, with where its value comes from.
 pub struct AmountType {
@@ -154,6 +155,15 @@ impl ConditionType for AmountType {
             Unit::Percent => "a whole percentage from 0 to 100",
             Unit::Duration => "a duration: 90s, 5m, 24h, 7d",
             Unit::Money => "an amount, with its currency or in the site's: 129.90, 20000 JPY",
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        match self.unit {
+            Unit::Count => Shape::Whole,
+            Unit::Percent => Shape::WholePercent,
+            Unit::Duration => Shape::Duration,
+            Unit::Money => Shape::Money,
         }
     }
 
@@ -423,5 +433,30 @@ impl Condition for AmountCondition {
                 format!("{}{currency}", Amount(value))
             }
         })
+    }
+
+    fn subject(&self) -> String {
+        let currency = self.currency.map(|currency| currency.to_string()).unwrap_or_default();
+        format!("{}{currency}", self.route.as_deref().unwrap_or_default())
+    }
+
+    fn candidates(&self, wanted: bool) -> Vec<Value> {
+        let possible = match self.unit {
+            Unit::Percent => (0, 100),
+            Unit::Count | Unit::Duration => (0, i64::MAX),
+            Unit::Money => (i64::MIN, i64::MAX),
+        };
+        let ranges = if wanted { self.ranges.clone() } else { self.ranges.complement() };
+        let ranges = ranges.and(&Ranges(vec![possible]));
+        let lowest = ranges.0.iter().map(|(low, _)| Value::Number(*low));
+        lowest.chain([Value::Missing]).collect()
+    }
+
+    fn answer_to(&self, value: &Value) -> Option<bool> {
+        match value {
+            Value::Missing => Some(self.holds_if_missing),
+            Value::Number(number) => Some(self.ranges.contain(*number)),
+            _ => None,
+        }
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use super::text::regex;
+use super::pattern::regex;
 use super::{ConditionType, FieldUse, Op, Operand, exists};
 use crate::domain::facts::Facts;
 use crate::domain::visit::AttributeValue;
-use crate::rules::condition::Condition;
+use crate::rules::condition::{Condition, Value};
 use crate::rules::context::Context;
 use crate::rules::raw::{Node, NodeKind};
 
@@ -234,5 +234,11 @@ impl Condition for AttributeCondition {
             AttributeValue::Flag(value) => value.to_string(),
             AttributeValue::List(items) => items.join(", "),
         })
+    }
+
+    // Of a list one element that fits suffices, so no two conditions exclude each other.
+    fn answer_to(&self, value: &Value) -> Option<bool> {
+        let is_missing = *value == Value::Missing;
+        is_missing.then(|| self.tests.iter().all(|test| test.is_negative))
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::{ConditionType, FieldUse, Op, Operand, exists};
 use crate::domain::facts::Facts;
 use crate::domain::time::Timestamp;
-use crate::rules::condition::Condition;
+use crate::rules::condition::{Condition, Value};
 use crate::rules::context::Context;
 use crate::rules::outlook::{Outlook, Way};
 use crate::rules::values;
+use crate::rules::vocabulary::Shape;
 
 /// A yes or no, with where it comes from.
 pub struct FlagType {
@@ -36,6 +37,10 @@ impl ConditionType for FlagType {
 
     fn values(&self) -> &'static str {
         "true or false"
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Flag
     }
 
     fn compile(
@@ -112,5 +117,21 @@ impl Condition for FlagCondition {
 
     fn actual(&self, facts: &Facts<'_>) -> Option<String> {
         (self.read)(facts, self.route.as_deref()).map(|value| value.to_string())
+    }
+
+    fn subject(&self) -> String {
+        self.route.as_deref().unwrap_or_default().to_owned()
+    }
+
+    fn candidates(&self, _wanted: bool) -> Vec<Value> {
+        vec![Value::Missing, Value::Flag(true), Value::Flag(false)]
+    }
+
+    fn answer_to(&self, value: &Value) -> Option<bool> {
+        match value {
+            Value::Missing => Some(self.when_missing),
+            Value::Flag(value) => Some(self.answer(Some(*value))),
+            _ => None,
+        }
     }
 }

@@ -9,11 +9,13 @@ use super::condition::Condition;
 use super::context::Context;
 use super::diagnostic::Span;
 use super::raw::Node;
+use super::vocabulary::Shape;
 
 pub mod amount;
 pub mod attribute;
 pub mod flag;
 pub mod local_time;
+mod pattern;
 pub mod text;
 pub mod url;
 pub mod visited;
@@ -25,6 +27,11 @@ pub trait ConditionType: Sync {
 
     /// What its values look like, for people.
     fn values(&self) -> &'static str;
+
+    /// The same for programs.
+    fn shape(&self) -> Shape {
+        Shape::Text
+    }
 
     /// Compiles one field's operators; all of them must hold. `None` once a finding is reported.
     fn compile(

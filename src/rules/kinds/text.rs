@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use super::pattern::{Glob, regex};
 use super::{ConditionType, FieldUse, Op, Operand, exists};
 use crate::domain::facts::Facts;
-use crate::rules::condition::Condition;
+use crate::rules::condition::{Condition, Value};
 use crate::rules::context::Context;
 use crate::rules::diagnostic::Span;
 
@@ -303,6 +304,50 @@ impl Condition for TextCondition {
         let all: Vec<_> = texts.iter().collect();
         (!all.is_empty()).then(|| all.join(" / "))
     }
+
+    fn candidates(&self, wanted: bool) -> Vec<Value> {
+        let named = |test: &Test| match &test.kind {
+            TestKind::Exists if test.is_negative == wanted => vec![Value::Missing],
+            TestKind::Equals(values) if test.is_negative != wanted => {
+                values.iter().cloned().map(Value::Text).collect()
+            }
+            _ => Vec::new(),
+        };
+        match self.tests.as_slice() {
+            [only] => named(only),
+            // All of them together are not so where any one is not: that names no values.
+            tests if wanted => tests.iter().flat_map(named).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn answer_to(&self, value: &Value) -> Option<bool> {
+        let is_folded = !matches!(self.spelling, Spelling::Path | Spelling::Fragment);
+        let answer = |test: &Test| match value {
+            Value::Missing => Some(test.is_negative),
+            // A regex sees the text before its case is taken away.
+            Value::Text(_) if is_folded && matches!(test.kind, TestKind::Regex(_)) => None,
+            // A shorter tag stands for the longer ones too.
+            Value::Text(_)
+                if matches!(self.spelling, Spelling::Language)
+                    && !matches!(test.kind, TestKind::Equals(_) | TestKind::Exists) =>
+            {
+                None
+            }
+            Value::Text(text) => Some(test.holds(text, self.spelling) != test.is_negative),
+            _ => None,
+        };
+        all_of(self.tests.iter().map(answer))
+    }
+}
+
+/// Whether all answers are yes, as far as they are known.
+pub(super) fn all_of(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let answers: Vec<Option<bool>> = answers.collect();
+    if answers.contains(&Some(false)) {
+        return Some(false);
+    }
+    (!answers.contains(&None)).then_some(true)
 }
 
 impl Test {
@@ -402,92 +447,9 @@ fn path(text: &str, span: Span, cx: &mut Context<'_>) -> Option<String> {
     }
 }
 
-/// The largest compiled regular expression, in bytes.
-const MAX_REGEX_BYTES: usize = 1 << 20;
-
-/// Compiles a regular expression; its matching time is linear in the text.
-pub(super) fn regex(text: &str, span: Span, cx: &mut Context<'_>) -> Option<Regex> {
-    if text.is_empty() {
-        cx.error("empty-value", span, "an empty regex matches everything");
-        return None;
-    }
-    let built = regex::RegexBuilder::new(text).size_limit(MAX_REGEX_BYTES).build();
-    match built {
-        Ok(regex) => Some(regex),
-        Err(regex::Error::CompiledTooBig(_)) => {
-            cx.error_help(
-                "regex-too-large",
-                span,
-                "the regex is too large once compiled",
-                "smaller repetitions, or several values, do the same",
-            );
-            None
-        }
-        Err(_) => {
-            let message = match regex_syntax::parse(text) {
-                Err(regex_syntax::Error::Parse(error)) => {
-                    format!("{} (at character {})", error.kind(), error.span().start.column)
-                }
-                Err(regex_syntax::Error::Translate(error)) => error.kind().to_string(),
-                _ => "it cannot be read".to_owned(),
-            };
-            let help = if text.contains("(?=") || text.contains("(?!") || text.contains("(?<") {
-                "look-around is not supported: combine conditions with `not` instead"
-            } else {
-                "the syntax is that of Rust's regex crate; `contains` or `matches` often do without"
-            };
-            cx.error_help("regex-syntax", span, format!("not a regex: {message}"), help);
-            None
-        }
-    }
-}
-
-/// A text with `*` for any run of characters.
-#[derive(Debug)]
-struct Glob {
-    pieces: Vec<String>,
-}
-
-impl Glob {
-    fn new(text: &str) -> Self {
-        Self { pieces: text.split('*').map(str::to_owned).collect() }
-    }
-
-    fn matches(&self, text: &str) -> bool {
-        let [first, middle @ .., last] = self.pieces.as_slice() else {
-            return self.pieces.first().is_some_and(|only| only == text);
-        };
-        let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
-        for piece in middle {
-            match rest.find(piece.as_str()) {
-                Some(at) => rest = rest.get(at + piece.len()..).unwrap_or_default(),
-                None => return false,
-            }
-        }
-        rest.ends_with(last.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn globs() {
-        for (pattern, text, fits) in [
-            ("*.google.*", "www.google.com", true),
-            ("*.google.*", "google.com", false),
-            ("/blog/*", "/blog/", true),
-            ("/blog/*", "/blog", false),
-            ("a*a", "a", false),
-            ("a*b*c", "abbc", true),
-            ("plain", "plain", true),
-            ("plain", "plainer", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(Glob::new(pattern).matches(text), fits, "{pattern} on {text}");
-        }
-    }
 
     #[test]
     fn under_is_by_segments() {

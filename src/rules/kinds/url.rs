@@ -11,12 +11,13 @@ use ::url::Url;
 use regex::Regex;
 use urlpattern::{UrlPattern, UrlPatternInit, UrlPatternMatchInput, UrlPatternOptions};
 
-use super::text::{is_under, regex};
+use super::pattern::regex;
+use super::text::{all_of, is_under};
 use super::{ConditionType, FieldUse, Op, Operand, exists};
 use crate::domain::facts::Facts;
 use crate::domain::origin::OriginSet;
 use crate::domain::page_url::{PageUrl, settle};
-use crate::rules::condition::Condition;
+use crate::rules::condition::{Condition, Value as Possible};
 use crate::rules::context::Context;
 use crate::rules::diagnostic::Span;
 
@@ -125,6 +126,28 @@ impl Condition for UrlCondition {
     fn actual(&self, facts: &Facts<'_>) -> Option<String> {
         (self.read)(facts).map(PageUrl::to_string)
     }
+
+    fn candidates(&self, wanted: bool) -> Vec<Possible> {
+        if !wanted {
+            return Vec::new();
+        }
+        let named = |test: &UrlTest| match &test.kind {
+            TestKind::Exists if test.is_negative => vec![Possible::Missing],
+            TestKind::Equals(values) if !test.is_negative => {
+                values.iter().map(|value| Possible::Text(value.path.clone())).collect()
+            }
+            _ => Vec::new(),
+        };
+        self.tests.iter().flat_map(named).collect()
+    }
+
+    fn answer_to(&self, value: &Possible) -> Option<bool> {
+        all_of(self.tests.iter().map(|test| match value {
+            Possible::Missing => Some(test.is_negative),
+            Possible::Text(path) => test.could_fit(path).map(|fits| fits != test.is_negative),
+            _ => None,
+        }))
+    }
 }
 
 impl UrlTest {
@@ -210,6 +233,29 @@ impl UrlTest {
                 }
             }),
         }
+    }
+
+    /// Whether an address with that path fits: `false` where none does, `None` where that depends
+    /// on the rest of it.
+    fn could_fit(&self, path: &str) -> Option<bool> {
+        let could = match &self.kind {
+            TestKind::Exists => return Some(true),
+            TestKind::Equals(values) => values.iter().any(|value| value.path == path),
+            TestKind::Under(values) => values.iter().any(|value| is_under(path, &value.path)),
+            TestKind::StartsWith(values) => {
+                values.iter().any(|value| path.starts_with(&value.path))
+            }
+            TestKind::Contains(parts) | TestKind::EndsWith(parts)
+                if parts.iter().all(|part| part.starts_with('/') && !part.contains(['?', '#'])) =>
+            {
+                parts.iter().any(|part| path.contains(part.as_str()))
+            }
+            TestKind::Regex(all) if all.iter().all(|regex| regex.as_str().starts_with('/')) => {
+                all.iter().any(|regex| regex.is_match(path))
+            }
+            _ => true,
+        };
+        if could { None } else { Some(false) }
     }
 
     fn is_own(&self, url: &PageUrl) -> bool {

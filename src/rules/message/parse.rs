@@ -8,9 +8,11 @@
 use std::ops::Range;
 
 use minijinja::Expression;
+use minijinja::machinery::ast::Expr;
 use minijinja::machinery::{Token, parse_expr, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
+use super::bare::{self, Bare};
 use super::check::{self, Uses, range};
 use super::compare::guarded;
 use super::{ENGINE, Known, Node, TemplateError};
@@ -22,6 +24,8 @@ struct Open {
     /// The condition of the arm being read; `None` after `else`.
     condition: Option<Expression<'static, 'static>>,
     body: Vec<Node>,
+    /// The names that its conditions ask for.
+    asked: Uses,
 }
 
 struct Parser<'a> {
@@ -30,14 +34,16 @@ struct Parser<'a> {
     uses: &'a mut Uses,
     open: Vec<Open>,
     nodes: Vec<Node>,
+    bare: Vec<Bare>,
 }
 
 pub(super) fn parse(
     text: &str,
     known: &Known<'_>,
     uses: &mut Uses,
-) -> Result<Vec<Node>, TemplateError> {
-    let mut parser = Parser { text, known, uses, open: Vec::new(), nodes: Vec::new() };
+) -> Result<(Vec<Node>, Vec<Bare>), TemplateError> {
+    let mut parser =
+        Parser { text, known, uses, open: Vec::new(), nodes: Vec::new(), bare: Vec::new() };
     let mut end = 0;
     let mut tokens = tokenize(text, false, SyntaxConfig::default());
     while let Some(token) = tokens.next() {
@@ -75,7 +81,7 @@ pub(super) fn parse(
         }
     }
     match parser.open.pop() {
-        None => Ok(parser.nodes),
+        None => Ok((parser.nodes, parser.bare)),
         Some(open) => Err(TemplateError {
             message: "`if` is not closed".to_owned(),
             help: Some("end it with `{% endif %}`".to_owned()),
@@ -95,7 +101,11 @@ impl Parser<'_> {
         inside: &[(Token<'_>, Range<usize>)],
         whole: Range<usize>,
     ) -> Result<(), TemplateError> {
-        let (value, is_amount) = self.expression(inside, whole)?;
+        let mut printed = Vec::new();
+        let (value, is_amount) =
+            self.expression(inside, whole, |parsed, at| bare::printed(parsed, at, &mut printed))?;
+        printed.retain(|bare: &Bare| self.open.iter().all(|open| !open.asked.contains(&bare.name)));
+        self.bare.append(&mut printed);
         self.push(Node::Print { value, is_amount });
         Ok(())
     }
@@ -111,13 +121,20 @@ impl Parser<'_> {
         };
         match word {
             "if" => {
-                let (condition, _) = self.expression(rest, whole.clone())?;
-                let (arms, body) = (Vec::new(), Vec::new());
-                self.open.push(Open { at: whole, arms, condition: Some(condition), body });
+                let mut asked = Uses::new();
+                let (condition, _) = self
+                    .expression(rest, whole.clone(), |parsed, _| bare::asked(parsed, &mut asked))?;
+                let (arms, body, condition) = (Vec::new(), Vec::new(), Some(condition));
+                self.open.push(Open { at: whole, arms, condition, body, asked });
                 Ok(())
             }
             "elif" => {
-                let (condition, _) = self.expression(rest, whole.clone())?;
+                let mut asked = Uses::new();
+                let (condition, _) = self
+                    .expression(rest, whole.clone(), |parsed, _| bare::asked(parsed, &mut asked))?;
+                if let Some(open) = self.open.last_mut() {
+                    open.asked.append(&mut asked);
+                }
                 self.next_arm(Some(condition)).ok_or_else(|| misplaced(word, whole))
             }
             "else" if rest.is_empty() => self.next_arm(None).ok_or_else(|| misplaced(word, whole)),
@@ -159,11 +176,13 @@ impl Parser<'_> {
         Some(())
     }
 
-    /// Compiles what stands between two tokens; tells whether it is the cart's value alone.
+    /// Compiles what stands between two tokens, and shows it to `look` with where it begins; tells
+    /// whether it is the cart's value alone.
     fn expression(
         &mut self,
         tokens: &[(Token<'_>, Range<usize>)],
         whole: Range<usize>,
+        look: impl FnOnce(&Expr<'_>, usize),
     ) -> Result<(Expression<'static, 'static>, bool), TemplateError> {
         let (Some((_, first)), Some((_, last))) = (tokens.first(), tokens.last()) else {
             return Err(TemplateError {
@@ -177,6 +196,7 @@ impl Parser<'_> {
         let parsed = parse_expr(source).map_err(|error| syntax(&error, at.start, at.clone()))?;
         let comparisons = check::check(&parsed, at.start, self.known, self.uses)?;
         let is_amount = check::is_amount(&parsed);
+        look(&parsed, at.start);
         let source = guarded(source, at.start, tokens, comparisons);
         let compiled = ENGINE.compile_expression_owned(source);
         Ok((compiled.map_err(|error| syntax(&error, at.start, at.clone()))?, is_amount))
