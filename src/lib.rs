@@ -7,6 +7,7 @@
 //! | [`domain`] | plain values: ids, time, URLs, visits, sessions, histories, answers |
 //! | [`rules`] | rule files → a [`rules::model::RuleSet`], or every diagnostic at once |
 //! | [`engine`] | a rule set, facts and a moment → a verdict, its recheck and its trace |
+//! | [`explain`] | the engine's trace in words: what was wanted, what was there, what would have to change |
 //! | [`store`] | sessions, histories and claims behind one contract; in memory |
 //! | [`enrich`] | address → client → place; user agent → device |
 //! | [`reload`] | rule folders on disk → the files of each site |
@@ -37,8 +38,8 @@
 //! ```
 //!
 //! Each room may use the ones above it in the table and never one below; those from `store` to
-//! `metrics` do not use each other. `domain`, `rules` and `engine` know no tokio, no actix, no
-//! file, no environment and no `now()`. `tests/tidy.rs` holds this.
+//! `metrics` do not use each other. `domain`, `rules`, `engine` and `explain` know no tokio,
+//! no actix, no file, no environment and no `now()`. `tests/tidy.rs` holds this.
 //!
 //! # Invariants
 //!
@@ -62,6 +63,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod enrich;
+pub mod explain;
 pub mod http;
 pub mod metrics;
 pub mod reload;

@@ -24,7 +24,7 @@ use crate::http::security::rate_limit::AddressLimiter;
 use crate::http::state::{EventTime, State};
 use crate::metrics::Metrics;
 use crate::reload::ReadError;
-use crate::service::Service;
+use crate::service::{DEFAULT_KEPT, Recent, Service};
 use crate::store::Store;
 use crate::store::memory::{MemoryConfig, MemoryStore};
 
@@ -138,7 +138,12 @@ pub fn start(
     }
     let (admin, made_token) = admin_tokens(config, listeners.public.local_addr()?);
     let state = web::Data::new(State {
-        service: Service::new(Arc::new(store(config)), metrics.clone(), HashMap::new()),
+        service: Service::new(
+            Arc::new(store(config)),
+            metrics.clone(),
+            HashMap::new(),
+            Recent::new(DEFAULT_KEPT),
+        ),
         clock,
         metrics,
         geoip,

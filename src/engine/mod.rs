@@ -3,6 +3,7 @@
 //! Everything is in the arguments. Must not: read a clock, look anything up, or change anything.
 
 pub mod bucket;
+pub mod checks;
 pub mod decide;
 pub mod evaluate;
 pub mod examples;

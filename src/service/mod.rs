@@ -17,27 +17,42 @@ use crate::store::{Store, StoreError};
 
 mod answer;
 mod decide;
+mod explain;
 mod live;
 mod outcomes;
+mod recent;
 
+pub use decide::Witness;
+pub use explain::ExplainError;
 pub use live::LiveSite;
 pub use outcomes::{Conversion, Happened, Recorded};
+pub use recent::{DEFAULT_KEPT, Kept, Recent};
 
 /// Sites with their rules, and the store that they share.
 pub struct Service<S: Store> {
     store: Arc<S>,
     metrics: Arc<Metrics>,
     sites: ArcSwap<Sites>,
+    recent: Recent,
 }
 
 /// The sites as one snapshot.
 pub type Sites = HashMap<SiteKey, Arc<LiveSite>>;
 
 impl<S: Store> Service<S> {
-    /// A service of these sites.
+    /// A service of these sites that keeps so many of its newest decisions to explain them.
     #[must_use]
-    pub fn new(store: Arc<S>, metrics: Arc<Metrics>, sites: Sites) -> Self {
-        Self { store, metrics, sites: ArcSwap::from_pointee(sites) }
+    pub fn new(store: Arc<S>, metrics: Arc<Metrics>, sites: Sites, recent: Recent) -> Self {
+        Self { store, metrics, sites: ArcSwap::from_pointee(sites), recent }
+    }
+
+    /// Forgets everything of a visitor.
+    ///
+    /// # Errors
+    /// Where the store cannot be reached.
+    pub async fn erase(&self, visitor: &VisitorKey) -> Result<(), StoreError> {
+        self.recent.forget_visitor(visitor);
+        self.store.erase(visitor).await
     }
 
     /// Waits for something of the store, and counts how long it took and whether it failed.

@@ -16,6 +16,7 @@ mod intern;
 mod limits;
 mod observe;
 mod outcome;
+mod peek;
 mod rank;
 mod repeats;
 mod sessions;
@@ -154,6 +155,14 @@ impl Store for MemoryStore {
         let session = &entry.session;
         let history = self.known_of(session, visitors);
         Ok(Some(judge(Seen { session, mark, history: &history, now: session.clock })))
+    }
+
+    async fn peek<T: Send>(
+        &self,
+        observation: Observation<'_>,
+        judge: impl FnOnce(Seen<'_>) -> T + Send,
+    ) -> Result<T, StoreError> {
+        Ok(self.peek_at(&observation, judge))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
