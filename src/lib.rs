@@ -16,6 +16,7 @@
 //! | [`metrics`] | what Prometheus reads |
 //! | [`service`] | the way of a request without HTTP: observe, decide, claim, answer |
 //! | [`http`] | wire formats, routes, errors → status, who may call what |
+//! | [`backtest`] | logs of real traffic → what the rules would have done, by the service's own way |
 //! | [`app`] | wires it all: settings, clock and listeners in; a running service out |
 //! | [`cli`] | one file for each verb of the command |
 //!
@@ -57,6 +58,7 @@
 #![cfg_attr(test, allow(clippy::pedantic, reason = "tests need not be polished"))]
 
 pub mod app;
+pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod config;

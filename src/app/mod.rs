@@ -187,8 +187,11 @@ async fn sweep(state: web::Data<State>) {
         ticks.tick().await;
         state.service.store().sweep(state.sweep_time());
         count += 1;
-        if let (Some(limiter), 0) = (&state.limiter, count % 50) {
-            limiter.sweep();
+        if count % 50 == 0 {
+            state.service.sweep_recent(state.sweep_time());
+            if let Some(limiter) = &state.limiter {
+                limiter.sweep();
+            }
         }
     }
 }

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod backtest;
 mod check;
+mod explain;
 mod logging;
 mod serve;
 mod settings;
@@ -39,6 +41,10 @@ enum Verb {
     Serve(serve::ServeArguments),
     /// Check rule files: everything that is wrong with them, and whether their examples hold
     Check(check::CheckArguments),
+    /// Explain why a prompt shows or does not: every rule with every condition
+    Explain(explain::ExplainArguments),
+    /// Try rules out on the traffic of a log: what they would have done, and what stopped them
+    Backtest(backtest::BacktestArguments),
 }
 
 /// How output that programs may want is written.
@@ -66,6 +72,8 @@ pub fn main() -> ExitCode {
         None => serve::run(arguments.serve),
         Some(Verb::Serve(serve)) => serve::run(arguments.serve.then(serve)),
         Some(Verb::Check(check)) => check::run(check, arguments.serve.into_settings()),
+        Some(Verb::Backtest(backtest)) => backtest::run(backtest, arguments.serve.into_settings()),
+        Some(Verb::Explain(explain)) => explain::run(explain, arguments.serve.into_settings()),
     };
     let code = result.unwrap_or_else(|error| {
         // Nothing is left to tell where this cannot be told.

@@ -8,6 +8,7 @@ pub mod decide;
 pub mod evaluate;
 pub mod examples;
 pub mod gate;
+pub mod near;
 pub mod recheck;
 pub mod render;
 pub mod trace;

@@ -165,6 +165,15 @@ pub struct Case<'a> {
 pub fn explain(case: Case<'_>, state: &dyn RuleState, mut notes: Vec<String>) -> Explanation {
     let Case { about, set, facts, answer } = case;
     let trace = trace(set, facts, state);
+    let is_drawn =
+        |rule: &Rule| rule.rollout < 1.0 || rule.holdout > 0.0 || rule.variants.len() > 1;
+    if about == About::Sample && set.rules.iter().any(is_drawn) {
+        notes.push(
+            "Who is in a rollout or holdout, and who gets which variant, is drawn by ids; here by \
+             a made-up one."
+                .to_owned(),
+        );
+    }
     let zone = set.site.time_zone;
     let reason = answer.map_or(trace.reason, |answer| answer.reason);
     if reason != trace.reason {

@@ -89,7 +89,8 @@ impl Page {
             text.push(' ');
         }
         text.push_str(&condition.wanted);
-        if !is_group {
+        let is_told = condition.actual.is_some() || condition.kind == "condition";
+        if !is_group && is_told {
             let actual = condition.actual.as_deref().unwrap_or("unknown");
             text.push_str(&format!(" — {}", shown(actual)));
         }

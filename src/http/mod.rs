@@ -9,6 +9,7 @@
 //! | [`state`] | what all routes share |
 //! | [`caller`] | what a request tells of its visitor besides its body |
 //! | [`decide`], [`events`] | the two public routes |
+//! | [`explain`] | why a call is answered as it is |
 //! | [`admin`] | what operators and the sites' servers do |
 //! | [`operator`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`openapi`] | `/openapi.json`, out of the wire types |
@@ -20,6 +21,7 @@ pub mod body;
 pub mod caller;
 pub mod decide;
 pub mod events;
+pub mod explain;
 pub mod openapi;
 pub mod operator;
 pub mod reply;

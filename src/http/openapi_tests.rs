@@ -42,10 +42,12 @@ fn every_route_is_told_with_its_errors() {
             "GET /metrics",
             "GET /openapi.json",
             "GET /readyz",
+            "GET /v1/explain",
             "GET /v1/rules",
             "GET /v1/sites/{site}/visitors/{id}",
             "POST /v1/decide",
             "POST /v1/events",
+            "POST /v1/explain",
             "PUT /v1/sites/{site}/agents",
             "PUT /v1/sites/{site}/visitors/{id}",
         ]

@@ -261,9 +261,9 @@ impl<S: Store> Service<S> {
         };
         let Some(reason) = reason else { return Ok(None) };
         if visit.consent == Some(Consent::Denied) {
-            self.recent.forget_session(key);
             self.timed(StoreOperation::Forget, self.store.deny(key, site.session_timeout, now))
                 .await?;
+            self.recent.forget_session(key);
         }
         // Only a history that is there already can tell of an opt-out; none is begun.
         let is_opted_out = !visitors.is_empty()

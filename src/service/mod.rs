@@ -76,6 +76,11 @@ impl<S: Store> Service<S> {
         &self.store
     }
 
+    /// Forgets decisions that are too old to be explained.
+    pub fn sweep_recent(&self, now: Timestamp) {
+        self.recent.sweep(now);
+    }
+
     /// The sites as they are now. Take it once for a request.
     #[must_use]
     pub fn sites(&self) -> Arc<Sites> {

@@ -11,13 +11,16 @@ use crate::domain::facts::{AgentBoard, Facts};
 use crate::domain::history::{History, SessionMark};
 use crate::domain::ids::{DecisionId, SessionKey, VisitorKey};
 use crate::domain::session::Session;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
 use crate::domain::visit::{Page, Visit};
 use crate::engine::{RuleState, Stop, Verdict};
 use crate::rules::model::{Rule, RuleSet};
 
 /// How many decisions a service keeps, unless told otherwise: some megabytes.
 pub const DEFAULT_KEPT: usize = 2_000;
+
+/// For how long a decision is kept at most.
+pub const KEPT_FOR: Millis = Millis::days(1);
 
 /// A decision with what it was made from.
 #[derive(Debug)]
@@ -157,6 +160,14 @@ impl Recent {
             .map(|kept| (kept.key.clone(), kept.mark()))
             .collect();
         all.retain(|kept| !runs.contains(&(kept.key.clone(), kept.mark())));
+    }
+
+    /// Forgets what is too old.
+    pub(super) fn sweep(&self, now: Timestamp) {
+        let mut all = self.lock();
+        while all.front().is_some_and(|kept| now - kept.snapshot.now >= KEPT_FOR) {
+            all.pop_front();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Kept>>> {
