@@ -16,7 +16,7 @@
 mod support;
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -230,7 +230,7 @@ fn readers_are_answered_over_http_as_in_a_backtest() {
     };
     let (made, report) = run(rules_of("readers"), &log, &options);
     assert_eq!(count(&made, |call| call.body["event"]["type"] == "page_view"), calls.len());
-    assert!(count(&made, |call| call.body["event"]["type"] == "recheck") > 1_000);
+    assert!(count(&made, |call| call.body["event"]["type"] == "recheck") > 300);
     assert!(count(&made, |call| call.answer.1) > 1_000);
     assert_eq!(report.log.unread, 0);
     assert_eq!(report.events, 63_524);
@@ -250,9 +250,14 @@ fn nginx_log_is_answered_over_http_as_in_a_backtest() {
         ..Options::default()
     };
     let (made, report) = run(rules_of("adv"), &log, &options);
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(std::fs::File::open(&log).unwrap())
+        .read_to_string(&mut text)
+        .unwrap();
     let mut headers = HashMap::new();
-    for call in traffic::nginx() {
-        let (address, agent) = (call.address.to_string(), call.user_agent);
+    for line in text.lines() {
+        let address = line.split(' ').next().unwrap().to_owned();
+        let agent = line.split('"').nth(5).filter(|agent| *agent != "-").map(str::to_owned);
         let session = browser_id(&address, agent.as_deref().unwrap_or_default()).to_string();
         headers.insert(session, Headers { address, user_agent: agent, languages: None });
     }

@@ -187,7 +187,7 @@ async fn sweep(state: web::Data<State>) {
         ticks.tick().await;
         state.service.store().sweep(state.sweep_time());
         count += 1;
-        if count % 50 == 0 {
+        if count.is_multiple_of(50) {
             state.service.sweep_recent(state.sweep_time());
             if let Some(limiter) = &state.limiter {
                 limiter.sweep();

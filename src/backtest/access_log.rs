@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use chrono::NaiveDate;
 
-use super::sift::Record;
+use super::hit::Record;
 use crate::domain::time::Timestamp;
 
 /// Reads a line; says what is wrong with it where it is none.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::sift::Record;
+use super::hit::Record;
 use crate::domain::time::Timestamp;
 use crate::http::wire::decide::{ParsedDecide, parse_decide};
 

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use super::hit::{Hit, LeftOut};
 use super::input::{InputError, Line, Lines};
-use super::sift::{Hit, LeftOut, Sieve, Sifted};
+use super::sift::{Sieve, Sifted};
 
 /// How many lines that could not be read are shown.
 const MAX_SHOWN: usize = 5;
@@ -54,7 +55,7 @@ impl Counts {
 
 /// Logs that are being read.
 pub struct Logs {
-    logs: Vec<(Lines, Option<Box<Hit>>)>,
+    all: Vec<(Lines, Option<Box<Hit>>)>,
     sieve: Sieve,
     has_begun: bool,
     /// What was in them so far.
@@ -71,20 +72,20 @@ impl Logs {
     pub fn open(paths: &[PathBuf], sieve: Sieve) -> Result<Self, InputError> {
         let bytes = Arc::new(AtomicU64::new(0));
         let open = |path: &PathBuf| Ok((Lines::open(Path::new(path), bytes.clone())?, None));
-        let logs = paths.iter().map(open).collect::<Result<Vec<_>, InputError>>()?;
-        Ok(Self { logs, sieve, has_begun: false, counts: Counts::default(), bytes })
+        let all = paths.iter().map(open).collect::<Result<Vec<_>, InputError>>()?;
+        Ok(Self { all, sieve, has_begun: false, counts: Counts::default(), bytes })
     }
 
     /// The next page view; `None` where all logs are at their end.
     pub fn next_hit(&mut self) -> Option<Box<Hit>> {
         if !self.has_begun {
             self.has_begun = true;
-            for (lines, head) in &mut self.logs {
+            for (lines, head) in &mut self.all {
                 *head = read(lines, &mut self.sieve, &mut self.counts);
             }
         }
         let earliest = self
-            .logs
+            .all
             .iter_mut()
             .filter(|(_, head)| head.is_some())
             .min_by_key(|(_, head)| head.as_ref().map(|hit| hit.at))?;

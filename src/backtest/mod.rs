@@ -5,6 +5,7 @@
 //! | [`input`] | files and standard input, packed or not → lines, each with its place |
 //! | [`access_log`] | a line of nginx's or Apache's log → what was asked for |
 //! | [`json_lines`] | the same of JSON, by a map of fields; and Koekake's own calls |
+//! | [`hit`] | what a line says, and the page view that it may be |
 //! | [`sift`] | which of it were page views of people, and of which session |
 //! | [`logs`] | several logs → page views by time, and what else was in them |
 //! | [`stream`] | page views in the order of time, each with the moment of its session's next |
@@ -18,6 +19,7 @@
 //! Must not: decide anything in another way than the service does.
 
 pub mod access_log;
+pub mod hit;
 pub mod input;
 pub mod json_lines;
 pub mod logs;

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ahash::RandomState;
 
+use super::hit::Hit;
 use super::json_lines::Mapping;
 use super::logs::{Counts, Logs};
-use super::sift::Hit;
 use super::stream::{Foreseen, Stream};
 use super::tally::{Comparison, Outcome, Tally, Watching};
 use crate::domain::decision::{Answer, Reason};
@@ -178,7 +178,7 @@ impl Backtest {
         };
         let session = hit.session.clone();
         let (visit, page) = call(*hit, view, self.lanes.first().map(|lane| &lane.live));
-        if next.is_none() && !is_on_same_page {
+        if next.is_none() {
             self.ending.push_back((stays_until, session));
         }
         let is_last = next.is_none();
@@ -221,8 +221,8 @@ impl Backtest {
             let Some((_, session)) = self.ending.pop_front() else { break };
             let outcomes: Vec<Option<Outcome>> =
                 self.lanes.iter_mut().map(|lane| lane.tally().end(&session)).collect();
-            if let [Some(before), Some(now)] = outcomes.as_slice() {
-                // The second set of rules is what it is compared with.
+            // The second set of rules is what the first is compared with.
+            if let [Some(now), Some(before)] = outcomes.as_slice() {
                 self.comparison.count(now, before);
             }
         }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 
 use ahash::RandomState;
 
-use super::sift::Hit;
+use super::hit::Hit;
 use crate::domain::ids::SessionId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::domain::visit::EventKind;
@@ -22,7 +22,7 @@ pub const MAX_AHEAD: usize = 1_000_000;
 pub struct Foreseen {
     /// It.
     pub hit: Box<Hit>,
-    /// When its session's next page view is; `None` where it is the session's last.
+    /// When its session's next page view or event is; `None` where it is the session's last.
     pub next: Option<Timestamp>,
     /// Whether it is another event of the page in view, not a page view.
     pub is_on_same_page: bool,
@@ -75,11 +75,9 @@ impl Stream {
             self.late += 1;
             hit.at = self.given;
         }
-        if !matches!(hit.kind, EventKind::Signal { .. }) {
-            let moments = self.moments.entry(hit.session.clone()).or_default();
-            let place = moments.iter().rposition(|at| *at <= hit.at).map_or(0, |at| at + 1);
-            moments.insert(place, hit.at);
-        }
+        let moments = self.moments.entry(hit.session.clone()).or_default();
+        let place = moments.iter().rposition(|at| *at <= hit.at).map_or(0, |at| at + 1);
+        moments.insert(place, hit.at);
         if hit.at >= self.newest {
             self.newest = hit.at;
             self.waiting.push_back(hit);
@@ -103,9 +101,7 @@ impl Stream {
         let is_on_same_page = matches!(hit.kind, EventKind::Signal { .. });
         let mut next = None;
         if let Some(moments) = self.moments.get_mut(&hit.session) {
-            if !is_on_same_page {
-                moments.pop_front();
-            }
+            moments.pop_front();
             next = moments.front().copied();
             if moments.is_empty() {
                 self.moments.remove(&hit.session);

@@ -306,10 +306,13 @@ impl Witness for Watching<'_> {
 #[derive(Debug, Default)]
 pub struct Comparison {
     /// Sessions by the rule that prompted before and the one that prompts now.
-    pub changes: BTreeMap<(Option<Arc<str>>, Option<Arc<str>>), u64>,
+    pub changes: BTreeMap<Move, u64>,
     /// Of those that gain or lose a prompt: by device, country and landing page.
     pub groups: BTreeMap<Group, Moved>,
 }
+
+/// The rule that prompted before and the one that prompts now.
+pub type Move = (Option<Arc<str>>, Option<Arc<str>>);
 
 /// A group of sessions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

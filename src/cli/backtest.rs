@@ -75,7 +75,7 @@ pub struct BacktestArguments {
 
 /// Runs the rules over the logs.
 pub fn run(arguments: BacktestArguments, settings: SettingsArguments) -> anyhow::Result<u8> {
-    let config = settings.then(arguments.settings.clone()).load()?.config;
+    let config = settings.then(arguments.settings).load()?.config;
     let geoip = open_geoip(&config)?.map(Arc::new);
     let set = Arc::new(load(&config.rules, arguments.site.as_deref(), geoip.as_deref())?);
     let against = match &arguments.against {
@@ -87,7 +87,7 @@ pub fn run(arguments: BacktestArguments, settings: SettingsArguments) -> anyhow:
         includes_bots: arguments.include_bots,
         remembers_visitors: !arguments.forget_visitors,
         last_page: arguments.last_page,
-        mapping: arguments.map.clone(),
+        mapping: arguments.map,
         ..Options::default()
     };
     let origin = match &arguments.origin {

@@ -13,7 +13,7 @@ use super::{EXIT_FINE, OutputFormat};
 use crate::app::open_geoip;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::domain::facts::Facts;
+use crate::domain::facts::{AgentBoard, Facts};
 use crate::domain::history::History;
 use crate::domain::ids::SessionId;
 use crate::domain::session::Session;
@@ -31,6 +31,15 @@ use crate::rules::model::RuleSet;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ExplainArguments {
+    #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
+    settings: SettingsArguments,
+}
+
+/// What is to be explained, and how.
+#[derive(Debug, Clone, Args)]
+struct Asked {
     /// The visit, as the `given` of a rule's example would say it: page.url=/pricing
     /// session.duration=61s location.country=JP at=2026-11-20T10:00:00+09:00
     #[arg(value_name = "FIELD=VALUE")]
@@ -51,14 +60,12 @@ pub struct ExplainArguments {
     #[arg(long, value_name = "ID", conflicts_with_all = ["given", "call", "decision"])]
     session: Option<String>,
     /// Ask the service there, with the admin token of the settings
-    /// [default for --decision and --session: http://127.0.0.1:8080]
+    /// [default for --decision and --session: `http://127.0.0.1:8080`]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// How it is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: OutputFormat,
-    #[command(flatten)]
-    settings: SettingsArguments,
 }
 
 const AFTER_HELP: &str = "Examples:\n  \
@@ -72,9 +79,10 @@ const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
 /// Explains.
 pub fn run(arguments: ExplainArguments, settings: SettingsArguments) -> anyhow::Result<u8> {
-    let config = settings.then(arguments.settings.clone()).load()?.config;
-    let explanation = explanation(&arguments, &config)?;
-    if let Some(rule) = &arguments.rule {
+    let config = settings.then(arguments.settings).load()?.config;
+    let asked = arguments.asked;
+    let explanation = explanation(&asked, &config)?;
+    if let Some(rule) = &asked.rule {
         ensure!(
             explanation.rules.iter().any(|known| known.rule == *rule),
             "the site `{}` has no rule `{rule}`",
@@ -83,8 +91,8 @@ pub fn run(arguments: ExplainArguments, settings: SettingsArguments) -> anyhow::
     }
     let stdout = std::io::stdout();
     let is_coloured = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let text = match arguments.format {
-        OutputFormat::Text => render(&explanation, arguments.rule.as_deref(), is_coloured),
+    let text = match asked.format {
+        OutputFormat::Text => render(&explanation, asked.rule.as_deref(), is_coloured),
         OutputFormat::Json => serde_json::to_string_pretty(&explanation)? + "\n",
     };
     match stdout.lock().write_all(text.as_bytes()) {
@@ -95,23 +103,23 @@ pub fn run(arguments: ExplainArguments, settings: SettingsArguments) -> anyhow::
     Ok(EXIT_FINE)
 }
 
-fn explanation(arguments: &ExplainArguments, config: &Config) -> anyhow::Result<Explanation> {
-    let server = arguments.server.as_deref();
-    if let Some(id) = &arguments.decision {
+fn explanation(asked: &Asked, config: &Config) -> anyhow::Result<Explanation> {
+    let server = asked.server.as_deref();
+    if let Some(id) = &asked.decision {
         return ask(server.unwrap_or(SERVER), &[("decision", id)], config);
     }
-    if let Some(id) = &arguments.session {
-        let site = match &arguments.site {
+    if let Some(id) = &asked.session {
+        let site = match &asked.site {
             Some(site) => site.clone(),
             None => the_site(config, None)?.key,
         };
         return ask(server.unwrap_or(SERVER), &[("site", &site), ("session", id)], config);
     }
-    match (&arguments.call, server) {
+    match (&asked.call, server) {
         (Some(file), Some(server)) => send(server, &read(file)?, config),
         (Some(file), None) => call(&read(file)?, config),
         (None, Some(_)) => bail!("--server needs --call, --decision or --session"),
-        (None, None) => sample(arguments, config),
+        (None, None) => sample(asked, config),
     }
 }
 
@@ -152,10 +160,10 @@ fn rule_set(folder: SiteFolder) -> anyhow::Result<RuleSet> {
 }
 
 /// A visit made up of field values.
-fn sample(arguments: &ExplainArguments, config: &Config) -> anyhow::Result<Explanation> {
-    let folder = the_site(config, arguments.site.as_deref())?;
+fn sample(asked: &Asked, config: &Config) -> anyhow::Result<Explanation> {
+    let folder = the_site(config, asked.site.as_deref())?;
     let mut given = Vec::new();
-    for pair in &arguments.given {
+    for pair in &asked.given {
         let (field, value) = pair
             .split_once('=')
             .ok_or_else(|| anyhow!("`{pair}` must be FIELD=VALUE, such as page.url=/pricing"))?;
@@ -206,7 +214,7 @@ fn call(body: &[u8], config: &Config) -> anyhow::Result<Explanation> {
         page: &page,
         session: &session,
         history: &history,
-        agents: &Default::default(),
+        agents: &AgentBoard::default(),
     };
     let case = Case { about: About::Call, set: &set, facts: &facts, answer: None };
     Ok(explain(case, &Unlimited, notes))

@@ -81,7 +81,9 @@ impl Page {
         let is_group = !condition.parts.is_empty();
         match (condition.kind.as_str(), &condition.name) {
             ("condition", Some(name)) => text.push_str(name),
-            ("segment", Some(name)) => text.push_str(&format!("segment `{name}`")),
+            ("segment", Some(name)) => {
+                let _ = write!(text, "segment `{name}`");
+            }
             ("all" | "any", _) => {}
             (kind, _) => text.push_str(kind),
         }
@@ -92,10 +94,10 @@ impl Page {
         let is_told = condition.actual.is_some() || condition.kind == "condition";
         if !is_group && is_told {
             let actual = condition.actual.as_deref().unwrap_or("unknown");
-            text.push_str(&format!(" — {}", shown(actual)));
+            let _ = write!(text, " — {}", shown(actual));
         }
         if let Some(change) = &condition.change {
-            text.push_str(&format!("; {change}"));
+            let _ = write!(text, "; {change}");
         }
         if condition.stops {
             text.push_str(&self.painted(RED, "  ◄ stops it first"));

@@ -182,17 +182,14 @@ pub(super) fn opens(recheck: &Recheck, now: Timestamp, zone: Tz) -> Opens {
     let at = recheck.after.map(|after| now + after);
     let mut ways = Vec::new();
     if let (Some(at), Some(after)) = (at, recheck.after) {
+        // A moment that all visitors share comes whether somebody stays or not.
         let is_shared = recheck.spread > Millis::ZERO;
-        ways.push(match (is_shared, after == Millis::ZERO) {
-            (_, true) => "at once".to_owned(),
-            (true, _) => format!("from {} on", when(at, now, zone).trim_start_matches("in ")),
-            (false, _) => format!("{}, if the visitor stays", when(at, now, zone)),
+        ways.push(match when(at, now, zone) {
+            _ if after == Millis::ZERO => "at once".to_owned(),
+            moment if after >= Millis::hours(1) => format!("from {moment} on"),
+            soon if is_shared => soon,
+            soon => format!("{soon}, if the visitor stays"),
         });
-        // `from 20m on` says less than it should.
-        if is_shared && after < Millis::hours(1) {
-            ways.clear();
-            ways.push(format!("in {}", rough(after)));
-        }
     }
     ways.extend(on.iter().cloned());
     Opens {

@@ -234,10 +234,18 @@ fn of(when: &str, given: &[(&str, &str)]) -> Explanation {
     explain(case, &Unlimited, Vec::new())
 }
 
+/// When, what is given, what was wanted, what was there, what would have to change.
+type Row = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    Option<&'static str>,
+    &'static str,
+);
+
 #[test]
 fn pain_9_each_kind_of_condition_is_explained() {
-    // When, what is given, what was wanted, what was there, what would have to change.
-    let all: &[(&str, &[(&str, &str)], &str, Option<&str>, &str)] = &[
+    let all: &[Row] = &[
         (
             "page.path: { under: /pricing }",
             &[("page.path", "/help")],
@@ -351,7 +359,7 @@ fn pain_9_each_kind_of_condition_is_explained() {
             &[("visitor.last_prompt", "2d")],
             "is more than 7d",
             Some("2d"),
-            "waiting on this page is not enough",
+            "holds from Wed 2026-11-25 10:00",
         ),
         (
             "visitor.local_time: { during: \"Mo-Fr 18:00-22:00\" }",

@@ -4,9 +4,9 @@
 
 use serde::Serialize;
 
+use super::hit::LeftOut;
 use super::logs::Counts;
 use super::run::Options;
-use super::sift::LeftOut;
 use super::stream::Stream;
 use super::tally::{Comparison, Group, NEAR_PARTS, Tally};
 use crate::domain::decision::Reason;
@@ -252,9 +252,11 @@ impl Report {
 fn rule(found: &Found<'_>, index: usize) -> Option<RuleReport> {
     let set = found.set;
     let (rule, tally) = (set.rules.get(index)?, found.tally.rules.get(index)?);
-    let words = |predicate: usize| {
-        let predicate = set.predicates.get(predicate);
-        predicate.map(|p| (p.field.to_string(), p.wanted.clone())).unwrap_or_default()
+    let words = |index: usize| {
+        let Some(predicate) = set.predicates.get(index) else { return Default::default() };
+        let is_negated = wants_not(&set.site.when, index) || wants_not(&rule.when, index);
+        let not = if is_negated { "not so: " } else { "" };
+        (predicate.field.to_string(), format!("{not}{}", predicate.wanted))
     };
     let mut stopped_by: Vec<StopReport> = tally
         .stops
@@ -293,6 +295,15 @@ fn rule(found: &Found<'_>, index: usize) -> Option<RuleReport> {
     })
 }
 
+/// Whether an expression wants that predicate not to hold.
+fn wants_not(expr: &Expr, index: usize) -> bool {
+    match expr {
+        Expr::Test { predicate, wanted } => *predicate == index && !wanted,
+        Expr::All(parts) | Expr::Any(parts) => parts.iter().any(|part| wants_not(part, index)),
+        Expr::Segment { expr, .. } => wants_not(expr, index),
+    }
+}
+
 /// Fields that no access log tells.
 const UNKNOWN: &[&str] = &[
     "page.fragment",
@@ -324,7 +335,9 @@ fn unknown_fields(set: &RuleSet, rule: &Rule) -> Vec<String> {
                 }
             }
             Expr::All(parts) | Expr::Any(parts) => {
-                parts.iter().for_each(|part| collect(set, part, all));
+                for part in parts {
+                    collect(set, part, all);
+                }
             }
             Expr::Segment { expr, .. } => collect(set, expr, all),
         }

@@ -182,7 +182,7 @@ pub fn sample(
     for (field, value) in given {
         let is_list = value.starts_with('[');
         let value = if is_list { (*value).to_owned() } else { quoted(value) };
-        text.push_str(&format!("{}: {value}\n", quoted(field)));
+        text.extend([&*quoted(field), ": ", &*value, "\n"]);
     }
     let source = Arc::new(Source { name: "the values".to_owned(), text });
     let mut report = Report::default();
