@@ -90,7 +90,7 @@ fn without_any_source_the_contracts_defaults_hold() {
     let limit = config.rate_limit.unwrap();
     assert_eq!((limit.per_second.get(), limit.burst.get()), (100, 200));
     assert!(config.is_loopback_only() && !config.trust_event_time);
-    assert!(config.memory_notice().contains("memory only"));
+    assert!(config.memory_notice().contains("is kept in `data`"));
 }
 
 #[test]

@@ -28,6 +28,9 @@ use regex::Regex;
 
 #[path = "rules/mutations.rs"]
 mod mutations;
+#[path = "naive/yaml.rs"]
+#[allow(dead_code, reason = "the naive reading of rules uses more of it")]
+mod yaml;
 
 type Files = Vec<(String, Vec<u8>)>;
 

@@ -14,27 +14,30 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::config::{AdminTokens, Config, Geoip, Secret, is_loopback};
-use crate::domain::origin::OriginSet;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Timestamp};
 use crate::enrich::client_ip::TrustedProxies;
 use crate::enrich::device::Devices;
 use crate::enrich::geoip::{self, GeoIp};
+use crate::http::reload::{Reloads, Wake};
 use crate::http::security::identity::{IdentityKey, IdentityKeyError};
 use crate::http::security::rate_limit::AddressLimiter;
+use crate::http::snapshot::Snapshot;
 use crate::http::state::{EventTime, State};
 use crate::metrics::Metrics;
 use crate::reload::ReadError;
+use crate::reload::watch::Watch;
 use crate::service::{DEFAULT_KEPT, Recent, Service};
 use crate::store::Store;
-use crate::store::memory::{MemoryConfig, MemoryStore};
+use crate::store::memory::{DiskConfig, MemoryConfig, MemoryStore};
 
+mod places;
+mod reload;
 mod serve;
 pub mod sites;
+mod watch;
 
 /// How often a slice of what is over is dropped.
 const SWEEP_EVERY: Duration = Duration::from_millis(20);
-/// How long offers are remembered for what becomes of them: as long as a goal may ask for.
-const OUTCOME_WINDOW: Millis = Millis::days(90);
 
 /// Why a service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -106,19 +109,31 @@ pub struct Running {
     servers: Vec<ServerHandle>,
     finished: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
     sweeper: tokio::task::JoinHandle<()>,
+    reloader: std::thread::JoinHandle<()>,
 }
 
 impl Running {
-    /// Stops taking connections, answers what is in flight, and ends.
+    /// Has rules and places read anew now; the log says what came of it.
+    pub fn reload(&self) {
+        self.state.reloads.wake(Wake::Now(None));
+    }
+
+    /// Stops taking connections, answers what is in flight, writes what is not written yet, and
+    /// ends.
     pub async fn stop(self) {
         for server in &self.servers {
             server.stop(true).await;
         }
         self.sweeper.abort();
+        self.state.reloads.wake(Wake::Stop);
+        let reloader = self.reloader;
+        // It ended either way, also if it panicked.
+        let _ = tokio::task::spawn_blocking(move || reloader.join()).await;
         for finished in self.finished {
             // It ended either way; an error of its last moments changes nothing.
             let _ = finished.await;
         }
+        self.state.service.store().stop();
     }
 }
 
@@ -130,53 +145,65 @@ pub fn start(
     config: &Config,
     clock: Arc<dyn Clock>,
     listeners: Listeners,
+    watch: Watch,
 ) -> Result<Running, AppError> {
     let metrics = Arc::new(Metrics::new());
-    let geoip = open_geoip(config)?;
-    if let Some(geoip) = &geoip {
-        metrics.geoip_built(u64::try_from(geoip.build_time().0 / 1_000).unwrap_or(0));
-    }
     let (admin, made_token) = admin_tokens(config, listeners.public.local_addr()?);
     let state = web::Data::new(State {
         service: Service::new(
-            Arc::new(store(config)),
+            store(config, clock.now())?,
             metrics.clone(),
-            HashMap::new(),
             Recent::new(DEFAULT_KEPT),
         ),
         clock,
         metrics,
-        geoip,
+        current: ArcSwap::from_pointee(Snapshot::default()),
+        reloads: Reloads::default(),
         devices: Devices::default(),
         proxies: TrustedProxies::of(config.trusted_proxies.clone()),
         limiter: config.rate_limit.map(|limit| AddressLimiter::new(limit.per_second, limit.burst)),
         admin,
         secrets: config.sites.clone(),
         identity_keys: identity_keys(config)?,
-        origins: Arc::new(ArcSwap::from_pointee(OriginSet::default())),
-        reports: ArcSwap::default(),
         event_time: event_time(config),
         newest_event: AtomicI64::new(i64::MIN),
     });
-    sites::load(&state, &config.rules)?;
-    if state.service.sites().is_empty() {
-        return Err(AppError::NoSite(config.rules.display().to_string()));
-    }
-    for site in config.sites.keys().filter(|site| state.service.site(site).is_none()) {
+    let mut reloader = reload::Reloader::new(config, state.clone());
+    reloader.first()?;
+    let served = state.snapshot();
+    for site in config.sites.keys().filter(|site| !served.sites.contains_key(*site)) {
         tracing::warn!(%site, "the settings have secrets for a site that is not served");
     }
     let sweeper = tokio::spawn(sweep(state.clone()));
-    serve::serve(config, &state, listeners, made_token, sweeper)
+    let reloader = watch::spawn(reloader, watch)?;
+    serve::serve(config, &state, listeners, made_token, sweeper, reloader)
 }
 
-fn store(config: &Config) -> MemoryStore {
-    MemoryStore::new(MemoryConfig {
+/// The store of the settings, with what an earlier process kept; where that cannot be read now, it
+/// is tried again.
+///
+/// # Errors
+/// Where no thread can be had.
+pub fn store(config: &Config, now: Timestamp) -> std::io::Result<Arc<MemoryStore>> {
+    let kept = MemoryConfig {
         max_sessions: config.max_sessions.get(),
         max_claims: config.max_sessions.get(),
         max_visitors: config.max_visitors.get(),
-        outcome_window: OUTCOME_WINDOW,
+        outcome_window: millis(config.outcome_retention),
+        visitor_retention: millis(config.visitor_retention),
         ..MemoryConfig::default()
-    })
+    };
+    let Some(folder) = config.data.clone() else { return Ok(Arc::new(MemoryStore::new(kept))) };
+    let disk = DiskConfig {
+        folder,
+        write_behind: config.write_behind,
+        is_event_time: config.trust_event_time,
+    };
+    MemoryStore::open(kept, disk, now)
+}
+
+fn millis(length: Duration) -> Millis {
+    Millis(i64::try_from(length.as_millis()).unwrap_or(i64::MAX))
 }
 
 async fn sweep(state: web::Data<State>) {
@@ -196,7 +223,8 @@ async fn sweep(state: web::Data<State>) {
     }
 }
 
-/// Opens the place database of the settings, if there is one. The log says which.
+/// Opens the place database of the settings, if there is one, as `check` wants it. The log says
+/// which.
 ///
 /// # Errors
 /// Where one was asked for and cannot be used.

@@ -33,6 +33,7 @@ const ROUTES: &[&str] = &[
     "/v1/events",
     "/v1/explain",
     "/v1/rules",
+    "/v1/rules/reload",
     "/v1/sites/{site}/agents",
     "/v1/sites/{site}/visitors/{id}",
     "/healthz",
@@ -59,6 +60,7 @@ pub(super) fn serve(
     listeners: Listeners,
     made_token: Option<String>,
     sweeper: tokio::task::JoinHandle<()>,
+    reloader: std::thread::JoinHandle<()>,
 ) -> Result<Running, AppError> {
     let address = listeners.public.local_addr()?;
     let has_admin = !state.admin.is_empty();
@@ -70,6 +72,7 @@ pub(super) fn serve(
         servers: Vec::new(),
         finished: Vec::new(),
         sweeper,
+        reloader,
     };
     let public = Offer {
         public: true,
@@ -105,7 +108,10 @@ fn start(
             .app_data(readiness.clone())
             .app_data(scrape.clone())
             .app_data(counted.clone())
-            .wrap(origins::cors(state.origins.clone()))
+            .wrap(origins::cors({
+                let state = state.clone();
+                move || state.current.load().origins.clone()
+            }))
             .wrap(from_fn(reply::problems))
             .wrap(from_fn(count))
             .configure(|routes| mount(routes, offer))

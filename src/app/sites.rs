@@ -1,46 +1,18 @@
-//! Rule folders → sites that are served, each whole or not at all.
+//! Rule folders → rule sets, each whole or not at all, with everything that there is to say.
 //!
-//! Must not: know what is wrong with a rule; the rules room says so.
+//! Must not: know what is wrong with a rule; the rules room says so. Or put anything into use.
 
-use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::domain::time::Timestamp;
 use crate::enrich::geoip::GeoIp;
-use crate::http::state::{SiteReport, State};
-use crate::reload::{ReadError, read_site, site_folders};
+use crate::http::snapshot::SiteReport;
+use crate::reload::{ReadError, SiteFolder, read_site};
 use crate::rules::compile::{Loaded, load_bytes};
-use crate::rules::diagnostic::Severity;
+use crate::rules::diagnostic::{Diagnostic, Severity};
 use crate::rules::lint::{self, PlaceKnowledge};
 use crate::rules::model::RuleSet;
-use crate::service::LiveSite;
-
-/// Reads every site's rules and puts those that load into use. The log says what was found.
-///
-/// # Errors
-/// Where the rules folder cannot be listed.
-pub fn load(state: &State, rules: &Path) -> Result<(), ReadError> {
-    let now = state.clock.now();
-    let knows = knowledge(state.geoip.as_ref());
-    let mut sites = HashMap::new();
-    let mut reports = Vec::new();
-    for folder in site_folders(rules)? {
-        let (report, set) = load_one(&folder, now, knows);
-        log(&report, set.as_ref());
-        match set {
-            Some(set) => {
-                state.metrics.rules_accepted(&report.key, set.rules.len(), now);
-                let live = LiveSite::new(Arc::new(set), &state.metrics);
-                sites.insert(report.key.clone(), Arc::new(live));
-            }
-            None => state.metrics.rules_rejected(&report.key),
-        }
-        reports.push(report);
-    }
-    state.replace_sites(sites, reports);
-    Ok(())
-}
 
 /// What a place database can answer, as lints ask for it; without one, nothing.
 #[must_use]
@@ -63,54 +35,72 @@ pub fn load_one(
     now: Timestamp,
     knows: PlaceKnowledge,
 ) -> (SiteReport, Option<RuleSet>) {
-    let folder_name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-    match read_site(folder) {
-        Ok(site) => {
-            let files = site.files.iter().map(|(name, _)| name.clone()).collect();
-            let Loaded { set, mut findings } = load_bytes(&site.key, site.files);
-            if let Some(set) = &set {
-                findings.extend(lint::calendar_warnings(set, now));
-                findings.extend(lint::place_warnings(set, knows));
-            }
-            let report = SiteReport {
-                key: site.key.into(),
-                read_at: now,
-                files,
-                is_loaded: set.is_some(),
-                findings,
-                notes: site.skipped,
-            };
-            (report, set)
+    let content = read_site(folder);
+    let key = match &content {
+        Ok(site) => site.key.clone(),
+        Err(_) => {
+            folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
         }
+    };
+    compile(&key, content.as_ref(), now, knows)
+}
+
+/// Compiles what was read of a site, and adds what the time and the place database make of it.
+#[must_use]
+pub(super) fn compile(
+    key: &str,
+    content: Result<&SiteFolder, &ReadError>,
+    now: Timestamp,
+    knows: PlaceKnowledge,
+) -> (SiteReport, Option<RuleSet>) {
+    let mut report = SiteReport {
+        key: key.into(),
+        read_at: now,
+        files: Vec::new(),
+        is_loaded: false,
+        findings: Vec::new(),
+        notes: Vec::new(),
+    };
+    let site = match content {
+        Ok(site) => site,
         Err(error) => {
-            let report = SiteReport {
-                key: folder_name.unwrap_or_default().into(),
-                read_at: now,
-                files: Vec::new(),
-                is_loaded: false,
-                findings: Vec::new(),
-                notes: vec![error.to_string()],
-            };
-            (report, None)
+            report.notes.push(error.to_string());
+            return (report, None);
         }
+    };
+    report.files = site.files.iter().map(|(name, _)| name.clone()).collect();
+    report.notes.clone_from(&site.skipped);
+    // No file should make it panic. If one does, the service goes on with the rules it has.
+    let loaded = catch_unwind(AssertUnwindSafe(|| {
+        let Loaded { set, mut findings } = load_bytes(key, site.files.clone());
+        if let Some(set) = &set {
+            findings.extend(lint::calendar_warnings(set, now));
+            findings.extend(lint::place_warnings(set, knows));
+        }
+        Loaded { set, findings }
+    }));
+    let Ok(Loaded { set, findings }) = loaded else {
+        let note =
+            "reading these files failed inside koekake, which is its mistake: please report it";
+        report.notes.push(note.to_owned());
+        return (report, None);
+    };
+    report.is_loaded = set.is_some();
+    report.findings = findings;
+    (report, set)
+}
+
+/// Says in the log what was found, in the very words of `koekake check`.
+pub(super) fn log(report: &SiteReport) {
+    report.findings.iter().for_each(|finding| log_finding(&report.key, finding));
+    for note in &report.notes {
+        tracing::warn!(site = &*report.key, "{note}");
     }
 }
 
-fn log(report: &SiteReport, set: Option<&RuleSet>) {
-    let site = &*report.key;
-    for finding in &report.findings {
-        match finding.severity {
-            Severity::Error => tracing::error!(site, code = finding.code, "{finding}"),
-            Severity::Warning => tracing::warn!(site, code = finding.code, "{finding}"),
-        }
-    }
-    for note in &report.notes {
-        tracing::warn!(site, "{note}");
-    }
-    match set {
-        Some(set) => {
-            tracing::info!(site, version = %set.version, rules = set.rules.len(), "rules loaded");
-        }
-        None => tracing::error!(site, "the site is not served: its rules did not load"),
+pub(super) fn log_finding(site: &str, finding: &Diagnostic) {
+    match finding.severity {
+        Severity::Error => tracing::error!(site, code = finding.code, "{finding}"),
+        Severity::Warning => tracing::warn!(site, code = finding.code, "{finding}"),
     }
 }

@@ -145,7 +145,7 @@ impl Backtest {
             });
             Lane {
                 live: LiveSite::new(set.clone(), &metrics),
-                service: Service::new(Arc::new(store), metrics, HashMap::new(), Recent::new(0)),
+                service: Service::new(Arc::new(store), metrics, Recent::new(0)),
                 tally: Mutex::new(Tally::new(&set)),
                 due: BinaryHeap::new(),
                 calls: 0,

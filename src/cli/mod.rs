@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 mod backtest;
 mod check;
+mod data;
 mod explain;
 mod logging;
 mod serve;
@@ -41,6 +42,8 @@ enum Verb {
     Serve(serve::ServeArguments),
     /// Check rule files: everything that is wrong with them, and whether their examples hold
     Check(check::CheckArguments),
+    /// Look at the data folder: stats, check, export, backup, erase
+    Data(data::DataArguments),
     /// Explain why a prompt shows or does not: every rule with every condition
     Explain(explain::ExplainArguments),
     /// Try rules out on the traffic of a log: what they would have done, and what stopped them
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         None => serve::run(arguments.serve),
         Some(Verb::Serve(serve)) => serve::run(arguments.serve.then(serve)),
         Some(Verb::Check(check)) => check::run(check, arguments.serve.into_settings()),
+        Some(Verb::Data(data)) => data::run(data, arguments.serve.into_settings()),
         Some(Verb::Backtest(backtest)) => backtest::run(backtest, arguments.serve.into_settings()),
         Some(Verb::Explain(explain)) => explain::run(explain, arguments.serve.into_settings()),
     };

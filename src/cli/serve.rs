@@ -12,6 +12,7 @@ use super::{EXIT_FINE, OutputFormat, logging};
 use crate::app::{self, Listeners, Running};
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat, Report};
+use crate::reload::watch::Watch;
 
 /// What may stand after `koekake` and after `koekake serve`.
 #[derive(Debug, Clone, Args)]
@@ -70,10 +71,12 @@ fn start(config: &Config) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        let mut stop = Signals::listen()?;
-        let running = app::start(config, Arc::new(SystemClock), listeners)?;
+        let mut signals = Signals::listen()?;
+        let running = app::start(config, Arc::new(SystemClock), listeners, Watch::default())?;
         welcome(config, &running)?;
-        stop.wait().await;
+        while signals.wait().await == Asked::Reload {
+            running.reload();
+        }
         tracing::info!("stopping: requests in flight are answered");
         running.stop().await;
         Ok(EXIT_FINE)
@@ -96,7 +99,7 @@ fn welcome(config: &Config, running: &Running) -> std::io::Result<()> {
              curl -s -H 'Authorization: Bearer {token}' http://{admin}/v1/rules"
         )?;
     }
-    if running.state.service.site("demo-shop").is_some() {
+    if running.state.site("demo-shop").is_ok() {
         writeln!(
             out,
             "\nTry it: somebody with a full cart has stood still at the demo shop's checkout.\n\n  \
@@ -113,27 +116,44 @@ const BROWSER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537
 /// Shows a prompt at any hour: a chat while somebody is there, links and opening times otherwise.
 const TRY: &str = r#"{"site":"demo-shop","page":{"url":"https://shop.example/checkout","time_on_page_ms":61000,"idle_ms":61000},"cart":{"value":"24000","currency":"JPY"}}"#;
 
-/// The signals that end the service.
+/// What a signal asks for.
+#[derive(PartialEq)]
+enum Asked {
+    Reload,
+    Stop,
+}
+
+/// The signals that the service listens to: `SIGHUP` reloads, `SIGTERM` and Ctrl-C end it.
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
+        #[cfg(unix)]
+        use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+            terminate: signal(SignalKind::terminate())?,
+            #[cfg(unix)]
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn wait(&mut self) {
+    async fn wait(&mut self) -> Asked {
         #[cfg(unix)]
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = self.terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
         }
         #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
+        {
+            let _ = tokio::signal::ctrl_c().await;
+            Asked::Stop
+        }
     }
 }

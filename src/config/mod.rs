@@ -47,8 +47,7 @@ pub struct Config {
     pub rules: PathBuf,
     /// The place database.
     pub geoip: Geoip,
-    /// The folder for what must outlive the process; `None` where none is wanted. Nothing is
-    /// written there yet: see [`Config::memory_notice`].
+    /// The folder for what must outlive the process; `None` where none is wanted.
     pub data: Option<PathBuf>,
     /// Where sessions live.
     pub store: StoreKind,
@@ -68,6 +67,12 @@ pub struct Config {
     pub max_sessions: NonZeroUsize,
     /// The most visitors in memory.
     pub max_visitors: NonZeroUsize,
+    /// How long page views may wait to be written.
+    pub write_behind: Duration,
+    /// How long visitors are remembered.
+    pub visitor_retention: Duration,
+    /// How long prompts are remembered for what becomes of them.
+    pub outcome_retention: Duration,
     /// How long a shutdown waits for requests in flight.
     pub shutdown_timeout: Duration,
     /// The secrets of sites, by their keys.
@@ -84,13 +89,16 @@ impl Config {
     /// What to say at start about how long things are remembered.
     #[must_use]
     pub fn memory_notice(&self) -> String {
-        let kept = "sessions, prompt histories and caps are kept in memory only: a restart \
-                    forgets them";
         match &self.data {
-            None => kept.to_owned(),
-            Some(folder) => {
-                format!("{kept} (this version does not write to `{}` yet)", folder.display())
-            }
+            None => "sessions, prompt histories and caps are kept in memory only: a restart \
+                     forgets them"
+                .to_owned(),
+            Some(folder) => format!(
+                "what must outlive a restart is kept in `{}`: prompts before they are shown, page \
+                 views within {:?}",
+                folder.display(),
+                self.write_behind
+            ),
         }
     }
 }

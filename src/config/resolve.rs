@@ -48,6 +48,9 @@ impl Resolver {
         let workers = self.workers();
         let max_sessions = self.value(Setting::MaxSessions, value::count);
         let max_visitors = self.value(Setting::MaxVisitors, value::count);
+        let write_behind = self.value(Setting::WriteBehind, value::wait);
+        let visitor_retention = self.value(Setting::VisitorRetention, value::retention);
+        let outcome_retention = self.value(Setting::OutcomeRetention, value::retention);
         let shutdown_timeout = self.value(Setting::ShutdownTimeout, value::wait);
         let sites = self.sites();
         let config = Config {
@@ -66,6 +69,9 @@ impl Resolver {
             workers: workers?,
             max_sessions: max_sessions?,
             max_visitors: max_visitors?,
+            write_behind: write_behind?,
+            visitor_retention: visitor_retention?,
+            outcome_retention: outcome_retention?,
             shutdown_timeout: shutdown_timeout?,
             sites,
         };

@@ -35,6 +35,12 @@ pub enum Setting {
     MaxSessions,
     /// The most visitors in memory.
     MaxVisitors,
+    /// How long page views may wait to be written.
+    WriteBehind,
+    /// How long visitors are remembered.
+    VisitorRetention,
+    /// How long offers are remembered for what becomes of them.
+    OutcomeRetention,
     /// How long a shutdown waits for what is in flight.
     ShutdownTimeout,
 }
@@ -71,7 +77,7 @@ pub struct Spec {
 
 impl Setting {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Listen,
         Self::AdminListen,
         Self::AdminTokenFile,
@@ -87,6 +93,9 @@ impl Setting {
         Self::Workers,
         Self::MaxSessions,
         Self::MaxVisitors,
+        Self::WriteBehind,
+        Self::VisitorRetention,
+        Self::OutcomeRetention,
         Self::ShutdownTimeout,
     ];
 
@@ -132,8 +141,8 @@ impl Setting {
                 ("geoip", Path, None, "PATH", help)
             }
             Self::Data => {
-                let help = "Folder for what must outlive the process, or `none`; not written to \
-                            yet, this version keeps everything in memory";
+                let help = "Folder for what must outlive the process, or `none` to keep \
+                            everything in memory";
                 ("data", Path, Some("data"), "FOLDER", help)
             }
             Self::Store => {
@@ -170,6 +179,20 @@ impl Setting {
             }
             Self::MaxVisitors => {
                 ("max-visitors", Number, Some("1000000"), "N", "The most visitors in memory")
+            }
+            Self::WriteBehind => {
+                let help = "How long page views may wait to be written: what a crash may lose. \
+                            Prompts and what becomes of them never wait";
+                ("write-behind", Text, Some("2s"), "TIME", help)
+            }
+            Self::VisitorRetention => {
+                let help = "How long visitors are remembered after their last visit or prompt";
+                ("visitor-retention", Text, Some("400d"), "TIME", help)
+            }
+            Self::OutcomeRetention => {
+                let help = "How long prompts are remembered for what becomes of them; a goal's \
+                            `within` never reaches further";
+                ("outcome-retention", Text, Some("90d"), "TIME", help)
             }
             Self::ShutdownTimeout => {
                 let help = "How long a shutdown waits for requests in flight";

@@ -144,18 +144,31 @@ pub(super) fn workers(text: &str) -> Result<NonZeroUsize, String> {
     count(text).ok().filter(|n| n.get() <= 1_024).ok_or("a whole number from 1 to 1024".to_owned())
 }
 
+/// A short time: to wait, or to be late.
 pub(super) fn wait(text: &str) -> Result<Duration, String> {
-    let parsed = || {
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let number: u64 = digits.parse().ok()?;
-        let millis = match text.strip_prefix(digits)? {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            _ => return None,
-        };
-        let length = Duration::from_millis(number.checked_mul(millis)?);
-        (length <= Duration::from_secs(3_600)).then_some(length)
+    time(text)
+        .filter(|length| *length <= Duration::from_secs(3_600))
+        .ok_or_else(|| "a time such as `20s` or `2m`, at most an hour".to_owned())
+}
+
+/// A time to keep something.
+pub(super) fn retention(text: &str) -> Result<Duration, String> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    time(text).filter(|length| (DAY..=DAY * 3_660).contains(length)).ok_or_else(|| {
+        "a time such as `400d` or `36h`, at least a day and at most 3660d".to_owned()
+    })
+}
+
+fn time(text: &str) -> Option<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().ok()?;
+    let millis = match text.strip_prefix(digits)? {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
     };
-    parsed().ok_or_else(|| "a time such as `20s` or `2m`, at most an hour".to_owned())
+    Some(Duration::from_millis(number.checked_mul(millis)?))
 }

@@ -133,6 +133,31 @@ pub enum Stage {
     Converted,
 }
 
+impl Stage {
+    /// Every stage, in the order in which they are reached.
+    pub const ALL: [Self; 6] = [
+        Self::Shown,
+        Self::Accepted,
+        Self::Dismissed,
+        Self::ChatStarted,
+        Self::ChatEnded,
+        Self::Converted,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Accepted => "accepted",
+            Self::Dismissed => "dismissed",
+            Self::ChatStarted => "chat_started",
+            Self::ChatEnded => "chat_ended",
+            Self::Converted => "converted",
+        }
+    }
+}
+
 /// An outcome that was counted, and for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted {

@@ -54,6 +54,15 @@ impl PageId {
     pub const fn from_bits(bits: [u8; 16]) -> Self {
         Self(Repr::Hex(bits))
     }
+
+    /// The bits of one that is written as 32 lower-case hexadecimal digits.
+    #[must_use]
+    pub const fn bits(&self) -> Option<[u8; 16]> {
+        match &self.0 {
+            Repr::Hex(bits) => Some(*bits),
+            Repr::Text(_) => None,
+        }
+    }
 }
 
 fn decode_hex(text: &[u8]) -> Option<[u8; 16]> {

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use url::Url;
@@ -15,21 +15,22 @@ use url::Url;
 /// The longest URL taken, in bytes, as it is sent. Browsers and proxies rarely pass longer ones.
 pub const MAX_URL_BYTES: usize = 8_192;
 
-/// An `http` or `https` URL, in one spelling, with its parts found. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct PageUrl {
-    text: Arc<str>,
-    host: Span,
-    /// From the path's `/` on.
-    path: Span,
-    query: Option<Span>,
-    fragment: Option<Span>,
-}
+/// An `http` or `https` URL, in one spelling, with its parts found. As wide as a pointer, and cheap
+/// to clone.
+#[derive(Clone)]
+pub struct PageUrl(Arc<Parts>);
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Span {
-    start: u16,
-    end: u16,
+/// The text, and where its parts end. 16 bits suffice: see [`PageUrl::parse`].
+#[derive(Debug)]
+struct Parts {
+    text: Box<str>,
+    host: u16,
+    host_end: u16,
+    /// The path's `/`.
+    path: u16,
+    path_end: u16,
+    /// Where the query ends; where the path does if there is none.
+    query_end: u16,
 }
 
 /// Why a text is no page's address.
@@ -62,89 +63,105 @@ impl PageUrl {
         let mut out = String::with_capacity(url.as_str().len());
         out.push_str(url.scheme());
         out.push_str("://");
-        let host = Self::append(&mut out, url.host_str().unwrap_or_default());
+        out.push_str(url.host_str().unwrap_or_default());
         if let Some(port) = url.port() {
             out.push(':');
             out.push_str(&port.to_string());
         }
-        let path = Self::append(&mut out, &settle(url.path()));
-        let query = url.query().filter(|q| !q.is_empty()).map(|query| {
-            out.push('?');
-            Self::append(&mut out, &settle(query))
-        });
-        let fragment = url.fragment().filter(|f| !f.is_empty()).map(|fragment| {
-            out.push('#');
-            Self::append(&mut out, &settle(fragment))
-        });
-        // Percent-encoding can lengthen what came in threefold; spans are 16 bits wide.
-        if out.len() > usize::from(u16::MAX) {
-            return Err(PageUrlError::TooLong(out.len()));
+        out.push_str(&settle(url.path()));
+        for (mark, part) in [('?', url.query()), ('#', url.fragment())] {
+            if let Some(part) = part.filter(|part| !part.is_empty()) {
+                out.push(mark);
+                out.push_str(&settle(part));
+            }
         }
-        Ok(Self { text: out.into(), host, path, query, fragment })
+        // Percent-encoding can lengthen what came in threefold.
+        Self::spelled(&out).ok_or(PageUrlError::TooLong(out.len()))
+    }
+
+    /// An address in the one spelling: what [`PageUrl::as_str`] gave before. Its parts are found,
+    /// its spelling is not looked at again. `None` where it cannot be one.
+    #[must_use]
+    pub fn spelled(text: &str) -> Option<Self> {
+        let host = text.find("://")? + 3;
+        let path = host + text.get(host..)?.find('/')?;
+        let fragment = text.find('#').unwrap_or(text.len());
+        let path_end = text.find('?').unwrap_or(text.len()).min(fragment);
+        // A colon before a `]` is of an IPv6 address.
+        let authority = text.get(host..path)?;
+        let name = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+        let port = authority.get(name..)?.find(':').map(|colon| name + colon);
+        let host_end = host + port.unwrap_or(authority.len());
+        (path < path_end).then_some(())?;
+        u16::try_from(text.len()).ok()?;
+        let place = |at: usize| u16::try_from(at).ok();
+        Some(Self(Arc::new(Parts {
+            host: place(host)?,
+            host_end: place(host_end)?,
+            path: place(path)?,
+            path_end: place(path_end)?,
+            query_end: place(fragment)?,
+            text: text.into(),
+        })))
     }
 
     /// `http://localhost/`, for where an address must be and none is known.
     #[must_use]
     pub fn blank() -> Self {
-        Self {
-            text: "http://localhost/".into(),
-            host: Span { start: 7, end: 16 },
-            path: Span { start: 16, end: 17 },
-            query: None,
-            fragment: None,
-        }
+        let (host, path, end) = (7, 16, 17);
+        let text = "http://localhost/".into();
+        Self(Arc::new(Parts { text, host, host_end: path, path, path_end: end, query_end: end }))
     }
 
-    fn append(out: &mut String, part: &str) -> Span {
-        let start = u16::try_from(out.len()).unwrap_or(u16::MAX);
-        out.push_str(part);
-        Span { start, end: u16::try_from(out.len()).unwrap_or(u16::MAX) }
+    fn part(&self, start: u16, end: u16) -> &str {
+        self.0.text.get(usize::from(start)..usize::from(end)).unwrap_or_default()
     }
 
-    fn part(&self, span: Span) -> &str {
-        self.text.get(Range::from(span)).unwrap_or_default()
+    /// What follows the mark at that place, up to the end; `None` where nothing does.
+    fn after(&self, mark: u16, end: usize) -> Option<&str> {
+        self.0.text.get(usize::from(mark) + 1..end).filter(|part| !part.is_empty())
     }
 
     /// The whole URL.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
-    /// The whole URL, shared.
+    /// How many hold this very copy.
     #[must_use]
-    pub fn shared(&self) -> &Arc<str> {
-        &self.text
+    pub fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// Scheme, host and port: `https://shop.example`, `http://localhost:8080`.
     #[must_use]
     pub fn origin(&self) -> &str {
-        self.text.get(..usize::from(self.path.start)).unwrap_or_default()
+        self.part(0, self.0.path)
     }
 
     /// Host name, lower case, international names in Punycode; no port.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.part(self.host)
+        self.part(self.0.host, self.0.host_end)
     }
 
     /// The path, from its `/` on.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.part(self.path)
+        self.part(self.0.path, self.0.path_end)
     }
 
     /// The query without its `?`; an empty one is none.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.query.map(|span| self.part(span))
+        self.after(self.0.path_end, usize::from(self.0.query_end))
     }
 
     /// The fragment without its `#`; an empty one is none.
     #[must_use]
     pub fn fragment(&self) -> Option<&str> {
-        self.fragment.map(|span| self.part(span))
+        self.after(self.0.query_end, self.0.text.len())
     }
 
     /// The first query parameter of that name, decoded as a form's (`+` is a space).
@@ -159,26 +176,37 @@ impl PageUrl {
     /// The URL without query and fragment: what is kept where the whole would be too long.
     #[must_use]
     pub fn without_query(&self) -> Self {
-        let text = self.text.get(..usize::from(self.path.end)).unwrap_or_default();
-        Self { text: text.into(), host: self.host, path: self.path, query: None, fragment: None }
+        Self(Arc::new(Parts {
+            text: self.part(0, self.0.path_end).into(),
+            query_end: self.0.path_end,
+            ..*self.0
+        }))
     }
 }
 
-impl From<Span> for Range<usize> {
-    fn from(span: Span) -> Self {
-        usize::from(span.start)..usize::from(span.end)
+impl PartialEq for PageUrl {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
+    }
+}
+
+impl Eq for PageUrl {}
+
+impl Hash for PageUrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.text.hash(state);
     }
 }
 
 impl fmt::Debug for PageUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
 impl fmt::Display for PageUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
@@ -283,5 +311,33 @@ mod tests {
         assert_eq!(url.query_value("utm_source").as_deref(), Some(""));
         assert!(PageUrl::parse("ftp://a.example/").is_err());
         assert!(PageUrl::parse("/only/a/path").is_err());
+    }
+
+    #[test]
+    fn a_spelling_is_read_back_as_it_is() {
+        for text in [
+            "http://localhost/",
+            "https://[2001:db8::1]:8443/a/b?c=/d?e#f?/g#h",
+            "https://[::1]/#only",
+            "http://例え.jp:8080/パス?q=ぺージ",
+            "https://shop.example/%4%31?%2%35",
+            "https://shop.example/?#",
+        ] {
+            let url = PageUrl::parse(text).unwrap();
+            let again = PageUrl::spelled(url.as_str()).unwrap();
+            let parts = |url: &PageUrl| {
+                let parts = [url.as_str(), url.origin(), url.host(), url.path()].map(str::to_owned);
+                (parts, url.query().map(str::to_owned), url.fragment().map(str::to_owned))
+            };
+            assert_eq!(parts(&again), parts(&url));
+        }
+        let long = PageUrl::parse("https://[::1]:81/a?b#c").unwrap();
+        assert_eq!((long.host(), long.origin()), ("[::1]", "https://[::1]:81"));
+        assert_eq!((long.query(), long.fragment()), (Some("b"), Some("c")));
+        assert_eq!(long.without_query().as_str(), "https://[::1]:81/a");
+        assert_eq!(PageUrl::blank(), PageUrl::parse("http://localhost").unwrap());
+        for text in ["", "a", "://", "https://shop.example", "https://a?b/", "https://a#/"] {
+            assert!(PageUrl::spelled(text).is_none(), "{text}");
+        }
     }
 }

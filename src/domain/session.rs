@@ -24,7 +24,7 @@ pub const MAX_VISITED_BYTES: usize = 512;
 pub const MAX_UTM_BYTES: usize = 128;
 
 /// A session: one visitor's visit of a site, over all tabs, until a long enough pause.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Session {
     /// When its first event came.
     pub started_at: Timestamp,

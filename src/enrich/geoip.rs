@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use maxminddb::{MaxMindDbError, Reader};
+use twox_hash::XxHash3_64;
 
 use crate::domain::time::Timestamp;
 use crate::domain::visit::Place;
 
 use super::cache::Cache;
-use super::mmdb::{self, Layout, Sample, Unusable};
+use super::mmdb::{self, Content, Layout, Sample, Unusable};
 
 /// The largest file that is read, in bytes; it is kept in memory whole.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -71,6 +72,22 @@ pub enum GeoIpError {
         /// What its records hold instead.
         found: String,
     },
+}
+
+impl GeoIpError {
+    /// The name of the file, or of the folder, that it is about.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Unreadable { path, .. } => {
+                path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+            }
+            Self::TooLarge { name }
+            | Self::Damaged { name, .. }
+            | Self::Empty { name }
+            | Self::Foreign { name, .. } => name.clone(),
+        }
+    }
 }
 
 /// How finely places are told.
@@ -180,7 +197,10 @@ impl LookupResult {
 /// One file.
 struct Database {
     name: String,
-    reader: Reader<Vec<u8>>,
+    reader: Reader<Content>,
+    content: Content,
+    /// A hash of the content.
+    fingerprint: u64,
     sample: Sample,
     build_time: Timestamp,
     places: Cache<usize, Arc<Place>>,
@@ -279,6 +299,26 @@ impl GeoIp {
         parts.join("; ")
     }
 
+    /// The files in use: their names, and what is in them.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&str, Arc<Vec<u8>>)> {
+        let mut files: Vec<(&str, Arc<Vec<u8>>)> = Vec::new();
+        for database in self.databases() {
+            if files.iter().all(|(name, _)| *name != database.name) {
+                files.push((&database.name, database.content.0.clone()));
+            }
+        }
+        files
+    }
+
+    /// A hash of the files in use: XXH3, 64 bits. Equal ones tell the same places.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let prints: Vec<u8> =
+            self.databases().flat_map(|database| database.fingerprint.to_le_bytes()).collect();
+        XxHash3_64::oneshot(&prints)
+    }
+
     fn databases(&self) -> impl Iterator<Item = &Database> {
         [&self.ipv4, &self.ipv6].into_iter().filter_map(|database| database.as_deref())
     }
@@ -299,7 +339,9 @@ impl Database {
 
     fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, GeoIpError> {
         let name = name.to_owned();
-        let reader = match Reader::from_source(bytes) {
+        let fingerprint = XxHash3_64::oneshot(&bytes);
+        let content = Content(Arc::new(bytes));
+        let reader = match Reader::from_source(content.clone()) {
             Ok(reader) => reader,
             Err(source) => return Err(GeoIpError::Damaged { name, source: source.into() }),
         };
@@ -308,7 +350,7 @@ impl Database {
                 let seconds = i64::try_from(reader.metadata().build_epoch).unwrap_or(i64::MAX);
                 let build_time = Timestamp(seconds.saturating_mul(1_000));
                 let places = Cache::with_capacity(CACHED_PLACES);
-                Ok(Self { name, reader, sample, build_time, places })
+                Ok(Self { name, reader, content, fingerprint, sample, build_time, places })
             }
             Err(Unusable::Damaged(source)) => {
                 Err(GeoIpError::Damaged { name, source: source.into() })

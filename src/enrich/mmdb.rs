@@ -97,13 +97,23 @@ macro_rules! any_scalar_or_list {
     };
 }
 
-type Found<'a> = maxminddb::LookupResult<'a, Vec<u8>>;
+/// A file's content, which whoever keeps a copy of the file shares.
+#[derive(Debug, Clone)]
+pub(super) struct Content(pub Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Content {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+type Found<'a> = maxminddb::LookupResult<'a, Content>;
 
 /// Looks at a bounded part of a database.
 ///
 /// A look-up ends after at most 128 steps; and since every leaf of the walk is yielded, a tree
 /// that leads back into itself ends as well.
-pub(super) fn sample(reader: &Reader<Vec<u8>>) -> Result<Sample, Unusable> {
+pub(super) fn sample(reader: &Reader<Content>) -> Result<Sample, Unusable> {
     let mut survey = Survey::default();
     let every_leaf =
         WithinOptions::default().include_networks_without_data().include_aliased_networks();

@@ -5,23 +5,21 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
-
 use super::security::tokens;
-use super::state::{SiteReport, State};
+use super::state::State;
 use super::wire::agents::parse_agents;
 use super::wire::problem::{Problem, ProblemKind};
+use super::wire::rules::{reloaded_json, rules_json};
 use super::wire::visitors::{parse_visitor, visitor_json};
 use super::{body, reply};
 use crate::config::AdminLevel;
 use crate::domain::history::History;
 use crate::domain::ids::{VisitorId, VisitorKey};
 use crate::metrics::StoreOperation;
-use crate::rules::diagnostic::Diagnostic;
 use crate::service::LiveSite;
 use crate::store::Store;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
 
 /// The longest id of a visitor.
 const MAX_ID_BYTES: usize = 256;
@@ -45,11 +43,17 @@ pub fn server_routes(config: &mut web::ServiceConfig) {
 
 /// Adds the routes that only operators may call.
 pub fn admin_routes(config: &mut web::ServiceConfig) {
-    config.service(
-        web::resource("/v1/rules")
-            .route(reply::get_or_head().to(rules))
-            .default_service(reply::only("GET, HEAD")),
-    );
+    config
+        .service(
+            web::resource("/v1/rules")
+                .route(reply::get_or_head().to(rules))
+                .default_service(reply::only("GET, HEAD")),
+        )
+        .service(
+            web::resource("/v1/rules/reload")
+                .route(web::post().to(reload))
+                .default_service(reply::only("POST")),
+        );
 }
 
 fn allow(
@@ -115,6 +119,7 @@ async fn put_visitor(
     let now = state.clock.now();
     let work = state.service.store().set_crm(&visitor, attributes, now);
     state.service.timed(StoreOperation::SetCrm, work).await.map_err(unavailable)?;
+    state.service.durable().await.map_err(unavailable)?;
     Ok(no_content())
 }
 
@@ -143,59 +148,18 @@ async fn delete_visitor(
     let live = allow(&state, &request, &site, AdminLevel::Full)?;
     let visitor = visitor(&live, &id)?;
     state.service.erase(&visitor).await.map_err(unavailable)?;
+    state.service.durable().await.map_err(unavailable)?;
     Ok(no_content())
 }
 
 async fn rules(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     tokens::require(&state.admin, request.headers(), AdminLevel::ReadOnly)?;
-    let sites = state.service.sites();
-    let reports = state.reports.load();
-    let all: Vec<_> =
-        reports.iter().map(|report| site_json(report, sites.get(&report.key))).collect();
-    let body = serde_json::to_vec(&json!({ "sites": all })).unwrap_or_default();
+    let body = rules_json(&state.snapshot(), state.clock.now());
     Ok(reply::json(StatusCode::OK, body))
 }
 
-fn site_json(report: &SiteReport, live: Option<&Arc<LiveSite>>) -> serde_json::Value {
-    let rules: Vec<_> = live
-        .map(|live| live.set.rules.as_slice())
-        .unwrap_or_default()
-        .iter()
-        .map(|rule| {
-            json!({
-                "id": &*rule.id,
-                "description": rule.description,
-                "priority": rule.priority,
-                "mode": rule.mode.as_str(),
-                "file": rule.source.name,
-                "line": rule.source.position(rule.span.start).line,
-                "variants": rule.variants.iter().map(|v| &*v.id).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    json!({
-        "site": &*report.key,
-        "loaded": report.is_loaded,
-        "version": live.map(|live| &*live.set.version),
-        "read_at": report.read_at.to_utc().map(|at| at.to_rfc3339()),
-        "files": report.files,
-        "rules": rules,
-        "findings": report.findings.iter().map(finding_json).collect::<Vec<_>>(),
-        "notes": report.notes,
-    })
-}
-
-/// A finding, for programs and for people.
-pub fn finding_json(finding: &Diagnostic) -> serde_json::Value {
-    let at = finding.source.position(finding.span.start);
-    json!({
-        "severity": finding.severity,
-        "code": finding.code,
-        "file": finding.source.name,
-        "line": at.line,
-        "column": at.column,
-        "message": finding.message,
-        "help": finding.help,
-        "text": finding.to_string(),
-    })
+async fn reload(state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    tokens::require(&state.admin, request.headers(), AdminLevel::Full)?;
+    let reloaded = state.reloads.now().await?;
+    Ok(reply::json(StatusCode::OK, reloaded_json(&reloaded)))
 }

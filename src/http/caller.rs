@@ -10,6 +10,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName};
 
 use super::security::identity::Identity;
 use super::security::tokens::{self, Caller};
+use super::snapshot::Snapshot;
 use super::state::{EventTime, State};
 use super::wire::decide::ClientOverride;
 use super::wire::problem::Problem;
@@ -84,6 +85,7 @@ pub fn caller(state: &State, request: &HttpRequest, site: &str) -> Result<Caller
 /// 403 where anybody but the site's server speaks for another.
 pub fn client(
     state: &State,
+    snapshot: &Snapshot,
     request: &HttpRequest,
     caller: Caller,
     address: IpAddr,
@@ -96,7 +98,9 @@ pub fn client(
         }
         let hints = ClientHints { touch_points, ..ClientHints::default() };
         return Ok(Client {
-            place: instead.address.map_or_else(Arc::default, |address| state.place(address)),
+            place: instead
+                .address
+                .map_or_else(Arc::default, |address| state.place(snapshot, address)),
             device: state.devices.device(instead.user_agent.as_deref(), &hints),
             accept_languages: instead
                 .accept_language
@@ -117,7 +121,7 @@ pub fn client(
     };
     let is_denied = text(headers, &SEC_GPC).is_some_and(|value| value.trim() == "1");
     Ok(Client {
-        place: state.place(address),
+        place: state.place(snapshot, address),
         device: state.devices.device(text(headers, &header::USER_AGENT), &hints),
         accept_languages: text(headers, &header::ACCEPT_LANGUAGE)
             .map(accept_language)

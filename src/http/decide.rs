@@ -26,13 +26,14 @@ pub async fn decide(
     let bytes = body::read(&request, payload, body::DECIDE_LIMIT).await?;
     let mut parsed = parse_decide(&bytes)?;
     let parsed_at = Instant::now();
-    let live = state.site(&parsed.site)?;
+    let snapshot = state.snapshot();
+    let live = snapshot.site(&parsed.site)?;
     let site = &live.set.site;
     origins::check(&site.origins, request.headers())?;
     let who = caller::caller(&state, &request, &site.key)?;
     let instead = parsed.client.take();
-    let client =
-        caller::client(&state, &request, who, address, instead.as_ref(), parsed.touch_points)?;
+    let (instead, touch_points) = (instead.as_ref(), parsed.touch_points);
+    let client = caller::client(&state, &snapshot, &request, who, address, instead, touch_points)?;
     let identity = caller::identity(&state, &site.key, parsed.identity_token.as_deref())
         .map_err(|why| Problem::at("/identity_token", why))?;
     parsed.event.at = caller::event_time(&state, who, parsed.event.at);

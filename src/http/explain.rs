@@ -89,11 +89,12 @@ async fn explain_call(
     tokens::require(&state.admin, request.headers(), AdminLevel::ReadOnly)?;
     let bytes = body::read(&request, payload, body::DECIDE_LIMIT).await?;
     let mut parsed = parse_decide(&bytes)?;
-    let live = state.site(&parsed.site)?;
+    let snapshot = state.snapshot();
+    let live = snapshot.site(&parsed.site)?;
     let site = live.set.site.key.clone();
     let identity = caller::identity(&state, &site, parsed.identity_token.as_deref())
         .map_err(|why| Problem::at("/identity_token", why))?;
-    let client = client(&mut parsed, &state.devices, |address| state.place(address));
+    let client = client(&mut parsed, &state.devices, |address| state.place(&snapshot, address));
     let (visit, page) =
         parsed.into_visit(site, identity, client.place, client.device, client.accept_languages);
     let now = state.clock.now();

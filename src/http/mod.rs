@@ -7,6 +7,8 @@
 //! | [`body`] | reads a request's body within its limits |
 //! | [`reply`] | answers and problems as HTTP responses; what a route answers when it cannot |
 //! | [`state`] | what all routes share |
+//! | [`snapshot`] | rules and places as they are at one moment, and what became of reading them |
+//! | [`reload`] | the way to whoever reads them anew |
 //! | [`caller`] | what a request tells of its visitor besides its body |
 //! | [`decide`], [`events`] | the two public routes |
 //! | [`explain`] | why a call is answered as it is |
@@ -24,7 +26,9 @@ pub mod events;
 pub mod explain;
 pub mod openapi;
 pub mod operator;
+pub mod reload;
 pub mod reply;
 pub mod security;
+pub mod snapshot;
 pub mod state;
 pub mod wire;

@@ -38,7 +38,8 @@ use crate::explain::{About, ExplainedCondition, ExplainedRule, Explanation, Open
     paths(
         routes::decide, routes::events, routes::healthz, routes::readyz, routes::metrics,
         routes::openapi, routes::agents, routes::put_visitor, routes::get_visitor,
-        routes::delete_visitor, routes::rules, routes::explain, routes::explain_past,
+        routes::delete_visitor, routes::rules, routes::reload, routes::explain,
+        routes::explain_past,
     ),
     components(schemas(
         DecideBody, AnswerBody, EventsSchema, EventSchema, EventsAnswer, EventHead, PageViewFields,
@@ -258,15 +259,32 @@ mod routes {
         ))]
     fn delete_visitor() {}
 
-    /// See each site's rules: their version and what is wrong with them
+    /// See each site's rules: their version, since when and from which files they are in use, every
+    /// rule's state, and the set that was refused last with what is wrong with it; and the places
     #[utoipa::path(get, path = "/v1/rules", operation_id = "rules", tag = "admin",
         security(("admin" = [])),
         responses(
-            (status = 200, description = "All sites", body = Value, content_type = "application/json"),
+            (status = 200, description = "All sites, and the place database", body = Value, content_type = "application/json"),
             (status = 401, description = "A token is needed", body = ProblemBody, content_type = "application/problem+json"),
             (status = 404, description = "Operators have no token here, or a listener of their own", body = ProblemBody, content_type = "application/problem+json"),
         ))]
     fn rules() {}
+
+    /// Read rules and places anew, now
+    ///
+    /// No body is needed. `ok` tells whether everything that is there is in use, `changed` whether
+    /// anything else than before is; for each site what changed, or what is wrong.
+    #[utoipa::path(post, path = "/v1/rules/reload", operation_id = "reload", tag = "admin",
+        security(("admin" = [])),
+        responses(
+            (status = 200, description = "What came of it, good or bad", body = Value, content_type = "application/json"),
+            (status = 401, description = "A token is needed", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 403, description = "This token may only read", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 404, description = "Operators have no token here, or a listener of their own", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 503, description = "Nothing came of it in time, or changes are no longer read", body = ProblemBody, content_type = "application/problem+json",
+                headers(("Retry-After" = i64, description = "Seconds to wait"))),
+        ))]
+    fn reload() {}
 
     /// Explain what would be answered to a call now, rule by rule
     ///

@@ -48,6 +48,7 @@ fn every_route_is_told_with_its_errors() {
             "POST /v1/decide",
             "POST /v1/events",
             "POST /v1/explain",
+            "POST /v1/rules/reload",
             "PUT /v1/sites/{site}/agents",
             "PUT /v1/sites/{site}/visitors/{id}",
         ]

@@ -9,40 +9,22 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 
+use super::reload::Reloads;
 use super::security::identity::IdentityKey;
-use super::security::origins::SharedOrigins;
 use super::security::rate_limit::AddressLimiter;
+use super::snapshot::Snapshot;
 use super::wire::problem::Problem;
 use crate::clock::Clock;
 use crate::config::{AdminTokens, SiteSecrets};
 use crate::domain::ids::SiteKey;
-use crate::domain::origin::OriginSet;
 use crate::domain::time::Timestamp;
 use crate::domain::visit::Place;
 use crate::enrich::client_ip::TrustedProxies;
 use crate::enrich::device::Devices;
-use crate::enrich::geoip::{GeoIp, LookupResult};
+use crate::enrich::geoip::LookupResult;
 use crate::metrics::{GeoipResult, Metrics};
-use crate::rules::diagnostic::Diagnostic;
-use crate::service::{LiveSite, Service, Sites};
+use crate::service::{LiveSite, Service};
 use crate::store::memory::MemoryStore;
-
-/// What became of a site's rules when they were last read.
-#[derive(Debug, Clone)]
-pub struct SiteReport {
-    /// The site's key.
-    pub key: SiteKey,
-    /// When.
-    pub read_at: Timestamp,
-    /// The files, as shown.
-    pub files: Vec<String>,
-    /// Whether its rules are in use.
-    pub is_loaded: bool,
-    /// What was found.
-    pub findings: Vec<Diagnostic>,
-    /// What kept its files from being read at all, and files that were passed over.
-    pub notes: Vec<String>,
-}
 
 /// Shared by all workers.
 pub struct State {
@@ -52,8 +34,10 @@ pub struct State {
     pub clock: Arc<dyn Clock>,
     /// What Prometheus reads.
     pub metrics: Arc<Metrics>,
-    /// Address → place.
-    pub geoip: Option<GeoIp>,
+    /// What can change while it runs: rules and places. Take it once for a request.
+    pub current: ArcSwap<Snapshot>,
+    /// Asks for what changed to be read.
+    pub reloads: Reloads,
     /// User agent → device.
     pub devices: Devices,
     /// Whose word on the client's address counts.
@@ -66,10 +50,6 @@ pub struct State {
     pub secrets: BTreeMap<SiteKey, SiteSecrets>,
     /// The sites' keys for identity tokens.
     pub identity_keys: HashMap<SiteKey, IdentityKey>,
-    /// All sites' origins, for preflights.
-    pub origins: SharedOrigins,
-    /// What became of each site's rules.
-    pub reports: ArcSwap<Vec<SiteReport>>,
     /// Whose word on an event's time counts.
     pub event_time: EventTime,
     /// The newest event time that was trusted.
@@ -88,34 +68,17 @@ pub enum EventTime {
 }
 
 impl State {
-    /// A site's rules.
-    ///
-    /// # Errors
-    /// 404 for a site that is not served, 503 for one whose rules never loaded.
-    pub fn site(&self, key: &str) -> Result<Arc<LiveSite>, Problem> {
-        if let Some(site) = self.service.site(key) {
-            return Ok(site);
-        }
-        let is_broken = self.reports.load().iter().any(|report| &*report.key == key);
-        Err(if is_broken {
-            Problem::unavailable("The site's rules did not load; its operator can see why", 60)
-        } else {
-            Problem::unknown_site()
-        })
+    /// Rules and places as they are now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
     }
 
-    /// Puts these sites in place of those before.
-    pub fn replace_sites(&self, sites: Sites, reports: Vec<SiteReport>) {
-        let mut all = OriginSet::default();
-        // A site without origins takes calls from anywhere, and so must preflights.
-        if sites.values().all(|live| !live.set.site.origins.is_empty()) {
-            for live in sites.values() {
-                all.extend(&live.set.site.origins);
-            }
-        }
-        self.origins.store(Arc::new(all));
-        self.service.replace_sites(sites);
-        self.reports.store(Arc::new(reports));
+    /// A site's rules, for a request that needs nothing else of the snapshot.
+    ///
+    /// # Errors
+    /// As [`Snapshot::site`].
+    pub fn site(&self, key: &str) -> Result<Arc<LiveSite>, Problem> {
+        self.current.load().site(key)
     }
 
     /// The secrets of a site.
@@ -129,9 +92,9 @@ impl State {
         is_key || self.admin.level_of(token).is_some()
     }
 
-    /// Where an address is.
-    pub fn place(&self, address: IpAddr) -> Arc<Place> {
-        let Some(geoip) = &self.geoip else {
+    /// Where an address is, by the places of that snapshot.
+    pub fn place(&self, snapshot: &Snapshot, address: IpAddr) -> Arc<Place> {
+        let Some(geoip) = &snapshot.places.geoip else {
             self.metrics.geoip_lookup(GeoipResult::NoDatabase);
             return Arc::default();
         };
@@ -162,10 +125,14 @@ impl State {
 
     /// What keeps the service from being ready.
     pub fn unready(&self) -> Vec<String> {
-        if self.service.sites().is_empty() {
-            vec!["no site's rules are loaded".to_owned()]
-        } else {
-            Vec::new()
+        let mut reasons = Vec::new();
+        if self.current.load().sites.is_empty() {
+            reasons.push("no site's rules are loaded".to_owned());
         }
+        if self.reloads.have_ended() {
+            reasons.push("changes of rules and places are no longer read; restart it".to_owned());
+        }
+        reasons.extend(self.service.store().fault().map(|why| why.to_string()));
+        reasons
     }
 }

@@ -44,10 +44,12 @@ pub enum StoreOperation {
     Forget,
     /// Sets what a CRM says.
     SetCrm,
+    /// Waits until what was recorded is durable.
+    Durable,
 }
 
 impl StoreOperation {
-    const ALL: [(Self, &str); 9] = [
+    const ALL: [(Self, &str); 10] = [
         (Self::History, "history"),
         (Self::Observe, "observe"),
         (Self::Look, "look"),
@@ -57,6 +59,7 @@ impl StoreOperation {
         (Self::OptOut, "opt_out"),
         (Self::Forget, "forget"),
         (Self::SetCrm, "set_crm"),
+        (Self::Durable, "durable"),
     ];
 }
 
@@ -90,6 +93,8 @@ pub struct Metrics {
     store: Vec<(Histogram, IntCounter)>,
     geoip: Vec<IntCounter>,
     geoip_build: OnceLock<IntGauge>,
+    geoip_reloads: IntCounterVec,
+    geoip_last_reload: OnceLock<IntGauge>,
     /// Serialises what reads a series before writing it: loading rules, and scrapes.
     sites: Mutex<HashMap<SiteKey, Arc<SiteMetrics>>>,
 }
@@ -276,6 +281,12 @@ impl Metrics {
                 .map(|(_, name)| geoip.with_label_values(&[*name]))
                 .collect(),
             geoip_build: OnceLock::new(),
+            geoip_reloads: make.counters(
+                "koekake_geoip_reloads_total",
+                "Times the place database was read, the first included, by result.",
+                &["result"],
+            ),
+            geoip_last_reload: OnceLock::new(),
             vecs: make.vecs(),
             sites: Mutex::default(),
             registry: make.0,
@@ -311,14 +322,8 @@ impl Metrics {
     pub fn rules_accepted(&self, site: &SiteKey, rules: usize, at: Timestamp) {
         self.reloads(site, ACCEPTED).inc();
         self.reloads(site, REJECTED);
-        self.vecs
-            .rules_loaded
-            .with_label_values(&[site])
-            .set(i64::try_from(rules).unwrap_or(i64::MAX));
+        self.rules_kept(site, rules, at);
         self.vecs.rules_last_reload.with_label_values(&[site]).set(1);
-        #[expect(clippy::cast_precision_loss, reason = "seconds to the millisecond fit")]
-        let seconds = at.0 as f64 / 1_000.0;
-        self.vecs.rules_last_success.with_label_values(&[site]).set(seconds);
     }
 
     /// Notes that a site's rules were read and refused; those before, if any, stay in use.
@@ -327,6 +332,13 @@ impl Metrics {
         self.reloads(site, ACCEPTED);
         self.vecs.rules_loaded.with_label_values(&[site]);
         self.vecs.rules_last_reload.with_label_values(&[site]).set(0);
+    }
+
+    /// Notes that a site has rules in use that came into use at that moment, in an earlier run.
+    pub fn rules_kept(&self, site: &SiteKey, rules: usize, since: Timestamp) {
+        let rules = i64::try_from(rules).unwrap_or(i64::MAX);
+        self.vecs.rules_loaded.with_label_values(&[site]).set(rules);
+        self.vecs.rules_last_success.with_label_values(&[site]).set(seconds(since));
     }
 
     fn reloads(&self, site: &SiteKey, result: &str) -> IntCounter {
@@ -364,6 +376,20 @@ impl Metrics {
         gauge.set(i64::try_from(seconds_since_1970).unwrap_or(i64::MAX));
     }
 
+    /// Notes that the place database was read, and whether it came into use.
+    pub fn geoip_reloaded(&self, is_accepted: bool) {
+        for (result, count) in [(ACCEPTED, is_accepted), (REJECTED, !is_accepted)] {
+            self.geoip_reloads.with_label_values(&[result]).inc_by(u64::from(count));
+        }
+        let gauge = self.geoip_last_reload.get_or_init(|| {
+            Maker(self.registry.clone()).gauge(
+                "koekake_geoip_last_reload_successful",
+                "Whether the place database last read came into use (1) or the one before stayed (0).",
+            )
+        });
+        gauge.set(i64::from(is_accepted));
+    }
+
     /// Takes over what a store counts itself; call it before [`Metrics::render`]. `active` is by
     /// site (a site not named has none), `evicted` counts by cause since the start.
     pub fn refresh_sessions(&self, active: &[(SiteKey, u64)], evicted: &[(&'static str, u64)]) {
@@ -391,6 +417,12 @@ impl Metrics {
         // It fails only for families without a name or help.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "seconds to the millisecond fit")]
+    let seconds = at.0 as f64 / 1_000.0;
+    seconds
 }
 
 const ACCEPTED: &str = "accepted";

@@ -37,6 +37,12 @@ pub fn place_warnings(set: &RuleSet, knows: PlaceKnowledge) -> Vec<Diagnostic> {
     sorted(set.notes.iter().filter_map(|note| unknowable(note, knows)).collect())
 }
 
+/// Whether a finding is one of [`place_warnings`]: another database, and it may not hold.
+#[must_use]
+pub fn is_about_places(finding: &Diagnostic) -> bool {
+    finding.code == "place-not-known"
+}
+
 fn passed(note: &Note, now: Timestamp) -> Option<Diagnostic> {
     match &note.about {
         About::Holidays(calendar, zone) => {

@@ -3,6 +3,7 @@
 //! [`compile::load`] is the way in. Must not: read files or clocks, or decide anything about a
 //! visit.
 
+pub mod changes;
 pub mod compile;
 pub mod condition;
 pub mod context;

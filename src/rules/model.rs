@@ -33,6 +33,8 @@ pub struct RuleSet {
     pub notes: Vec<Note>,
     /// A hash of the files it was read from.
     pub version: Arc<str>,
+    /// A hash of what the site's settings say.
+    pub fingerprint: u64,
 }
 
 /// Something in the files that is right now, or here, and may not be at another time or with
@@ -158,6 +160,8 @@ pub struct Rule {
     pub source: Arc<Source>,
     /// Where its id stands there.
     pub span: Span,
+    /// A hash of what it says.
+    pub fingerprint: u64,
 }
 
 /// Whether a rule is on.

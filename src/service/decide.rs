@@ -157,7 +157,12 @@ impl<S: Store> Service<S> {
             .timed(StoreOperation::Observe, self.store.observe(observation, judge))
             .await?
         {
-            Observed::Repeat(answer) => return Ok(answer),
+            Observed::Repeat(answer) => {
+                if answer.show() {
+                    self.durable().await?;
+                }
+                return Ok(answer);
+            }
             Observed::Denied => {
                 live.count(Reason::NoConsent, None);
                 return Ok(call.silent(&Verdict::closed(Reason::NoConsent)));
@@ -212,6 +217,9 @@ impl<S: Store> Service<S> {
         while let Some(wanted) = claim.take() {
             match self.timed(StoreOperation::Claim, self.store.claim(&wanted)).await? {
                 Claimed::Granted => {
+                    if wanted.is_prompt {
+                        self.durable().await?;
+                    }
                     count_granted(call.live, &wanted, &verdict);
                     return Ok((wanted.answer, true));
                 }

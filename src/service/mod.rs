@@ -7,8 +7,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
-
 use crate::domain::ids::{DecisionId, SessionId, SessionKey, SiteKey, VisitorId, VisitorKey};
 use crate::domain::time::Timestamp;
 use crate::domain::visit::Visit;
@@ -28,22 +26,21 @@ pub use live::LiveSite;
 pub use outcomes::{Conversion, Happened, Recorded};
 pub use recent::{DEFAULT_KEPT, Kept, Recent};
 
-/// Sites with their rules, and the store that they share.
+/// What all sites share: the store, and what is counted of it. A site's rules come with each call.
 pub struct Service<S: Store> {
     store: Arc<S>,
     metrics: Arc<Metrics>,
-    sites: ArcSwap<Sites>,
     recent: Recent,
 }
 
-/// The sites as one snapshot.
+/// Sites by their keys.
 pub type Sites = HashMap<SiteKey, Arc<LiveSite>>;
 
 impl<S: Store> Service<S> {
-    /// A service of these sites that keeps so many of its newest decisions to explain them.
+    /// A service over this store that keeps so many of its newest decisions to explain them.
     #[must_use]
-    pub fn new(store: Arc<S>, metrics: Arc<Metrics>, sites: Sites, recent: Recent) -> Self {
-        Self { store, metrics, sites: ArcSwap::from_pointee(sites), recent }
+    pub fn new(store: Arc<S>, metrics: Arc<Metrics>, recent: Recent) -> Self {
+        Self { store, metrics, recent }
     }
 
     /// Forgets everything of a visitor.
@@ -70,6 +67,14 @@ impl<S: Store> Service<S> {
         result
     }
 
+    /// Waits until all that was recorded before is as durable as the store makes it.
+    ///
+    /// # Errors
+    /// Where it cannot be made durable now.
+    pub async fn durable(&self) -> Result<(), StoreError> {
+        self.timed(StoreOperation::Durable, self.store.durable()).await
+    }
+
     /// The store.
     #[must_use]
     pub fn store(&self) -> &S {
@@ -79,23 +84,6 @@ impl<S: Store> Service<S> {
     /// Forgets decisions that are too old to be explained.
     pub fn sweep_recent(&self, now: Timestamp) {
         self.recent.sweep(now);
-    }
-
-    /// The sites as they are now. Take it once for a request.
-    #[must_use]
-    pub fn sites(&self) -> Arc<Sites> {
-        self.sites.load_full()
-    }
-
-    /// One site as it is now.
-    #[must_use]
-    pub fn site(&self, key: &str) -> Option<Arc<LiveSite>> {
-        self.sites.load().get(key).cloned()
-    }
-
-    /// Puts other sites in place of these, at once.
-    pub fn replace_sites(&self, sites: Sites) {
-        self.sites.store(Arc::new(sites));
     }
 }
 

@@ -18,6 +18,7 @@ use crate::domain::session::Session;
 use crate::domain::time::{Millis, Timestamp};
 use crate::domain::visit::{Attributes, Consent, Page, Visit};
 
+pub mod disk;
 pub mod memory;
 mod pending;
 
@@ -32,6 +33,9 @@ pub enum StoreError {
     /// An earlier call with the same event id was cut off before its outcome was known.
     #[error("the first call with this event id was cut off")]
     CutOff,
+    /// What must outlive the process cannot be read or written now.
+    #[error("{0}")]
+    Disk(Arc<str>),
 }
 
 /// An event that is to be recorded.
@@ -218,13 +222,21 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<T, StoreError>> + Send;
 
     /// Takes an offer if every cap allows it: session, then visitors, then limits; a refusal
-    /// leaves no trace. Offers that are not prompts (holdouts) spend no limits. Once granted, it is
-    /// as durable as the store makes it, repeats of `claim.event` get `claim.answer`, and the offer
-    /// outlives the session's own record.
+    /// leaves no trace. Offers that are not prompts (holdouts) spend no limits. Once granted,
+    /// repeats of `claim.event` get `claim.answer`, and the offer outlives the session's own
+    /// record. Nothing may be shown before [`Store::durable`] returns, to repeats neither.
     ///
     /// # Errors
     /// Where it cannot be known that the offer is allowed. Errs to silence.
     fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, StoreError>> + Send;
+
+    /// Waits until all that was recorded before, claims, outcomes, opt-outs and what CRMs say, is
+    /// as durable as the store makes it. A prompt must not be shown, and a report not be
+    /// acknowledged, before. Page views are not waited for.
+    ///
+    /// # Errors
+    /// Where it cannot be made durable now: it is recorded, and may be lost.
+    fn durable(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Gives repeats of an event their answer where no claim was granted.
     fn settle(

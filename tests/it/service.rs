@@ -13,6 +13,7 @@ use koekake::app::{self, Listeners};
 use koekake::clock::{Clock, ManualClock};
 use koekake::config::{self, Setting, Sources};
 use koekake::domain::time::{Millis, Timestamp};
+use koekake::reload::watch::Watch;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -37,6 +38,10 @@ impl Folder {
         Self(path)
     }
 
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// Writes a file and gives its path.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
@@ -59,6 +64,7 @@ pub struct Setup {
     flags: Vec<(Setting, String)>,
     environment: Vec<(String, String)>,
     at: Timestamp,
+    watch: Watch,
 }
 
 /// One site, `shop`, with these settings and rules.
@@ -75,12 +81,27 @@ impl Setup {
             flags: Vec::new(),
             environment: Vec::new(),
             at: moment(FRIDAY),
+            // Nothing is looked at that nobody told of.
+            watch: Watch { has_events: true, poll: std::time::Duration::from_secs(3_600) },
         }
         .flag(Setting::Geoip, "none")
+        .flag(Setting::Data, "none")
         .flag(Setting::RateLimit, "off")
         .flag(Setting::Workers, "2")
         .flag(Setting::Listen, "127.0.0.1:0")
         .flag(Setting::ShutdownTimeout, "5s")
+        .flag(Setting::Data, "none")
+    }
+
+    /// The same in a folder of before, for a service that was stopped.
+    pub fn again(folder: Folder) -> Self {
+        Self { folder, ..Self::new() }
+    }
+
+    /// Lets it keep what must outlive it, in `data` beside the settings.
+    pub fn keeping(self) -> Self {
+        let data = self.folder.path("data").display().to_string();
+        self.flag(Setting::Data, &data)
     }
 
     /// Adds a site: more of its `site.yaml`, and its rules.
@@ -91,7 +112,9 @@ impl Setup {
         self
     }
 
+    /// Sets a setting, in place of what was set before.
     pub fn flag(mut self, setting: Setting, value: &str) -> Self {
+        self.flags.retain(|(known, _)| *known != setting);
         self.flags.push((setting, value.to_owned()));
         self
     }
@@ -117,6 +140,17 @@ impl Setup {
 
     pub fn at(mut self, moment_: &str) -> Self {
         self.at = moment(moment_);
+        self
+    }
+
+    /// The folder of its settings, with `rules` below.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Lets changes be noticed in that way.
+    pub fn watch(mut self, watch: Watch) -> Self {
+        self.watch = watch;
         self
     }
 
@@ -147,7 +181,7 @@ impl Setup {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             tokio::task::LocalSet::new().block_on(&runtime.unwrap(), async {
                 let running = Listeners::bind(&config)
-                    .and_then(|listeners| app::start(&config, its_clock, listeners));
+                    .and_then(|listeners| app::start(&config, its_clock, listeners, self.watch));
                 match running {
                     Ok(running) => {
                         let token = running.made_token.clone();
@@ -168,7 +202,7 @@ impl Setup {
             client: Mutex::new(Client::connect(loopback(address))),
             stop: Some(stop),
             thread: Some(thread),
-            _folder: self.folder,
+            folder: self.folder,
         })
     }
 }
@@ -182,7 +216,8 @@ pub struct Service {
     client: Mutex<Client>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _folder: Folder,
+    /// The folder of its settings, with `rules` below.
+    pub folder: Folder,
 }
 
 impl Service {
@@ -287,6 +322,28 @@ impl Service {
         self.metric("koekake_sessions_started_total", &[("site", "shop")])
     }
 
+    /// Stops it; its folder stays.
+    pub fn stopped(mut self) -> Folder {
+        self.begin_stop();
+        self.thread.take().unwrap().join().unwrap();
+        self.folder
+    }
+
+    /// A request of an operator: its answer.
+    pub fn operate(&self, method: &str, path: &str) -> Value {
+        let token = format!("Bearer {ADMIN}");
+        let reply = self.send(method, path, &[("Authorization", &token)], b"");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
+    /// Where that site stands, as operators see it; null where there is no such site.
+    pub fn standing(&self, site: &str) -> Value {
+        let all = self.operate("GET", "/v1/rules");
+        let mut sites = all["sites"].as_array().unwrap().iter();
+        sites.find(|one| one["site"] == site).cloned().unwrap_or_default()
+    }
+
     /// Begins to shut down, without waiting.
     pub fn begin_stop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -344,6 +401,15 @@ pub fn whole(session: &str, event: Value) -> Value {
         all[name] = value.clone();
     }
     all
+}
+
+/// Looks until that holds.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "not seen: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
 }
 
 pub fn reason(answer: &Value) -> String {

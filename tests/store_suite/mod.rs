@@ -9,6 +9,7 @@ pub mod outcomes;
 pub mod repeats;
 pub mod rooms;
 pub mod sessions;
+pub mod through;
 
 use std::future::Future;
 use std::pin::pin;

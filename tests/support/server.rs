@@ -23,7 +23,7 @@ impl Server {
             command.env_remove(name);
         }
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--data", "none"])
             .args(arguments)
             .current_dir(folder)
             .stdin(Stdio::null())

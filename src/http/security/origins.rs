@@ -6,16 +6,12 @@ use std::sync::Arc;
 
 use actix_cors::Cors;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use arc_swap::ArcSwap;
 
 use crate::domain::origin::OriginSet;
 use crate::http::wire::problem::Problem;
 
 /// For how long browsers may keep a preflight's answer, in seconds. The most that Chrome takes.
 const PREFLIGHT_MAX_AGE: usize = 7_200;
-
-/// All sites' origins, swapped when rules are reloaded.
-pub type SharedOrigins = Arc<ArcSwap<OriginSet>>;
 
 /// Checks a request's `Origin` against a site's: none is allowed, several are not. A site that
 /// lists no origins takes calls from any, but for `null`.
@@ -40,10 +36,10 @@ fn allows(origins: &OriginSet, origin: &HeaderValue) -> bool {
 /// CORS for all sites at once: a preflight names no site. No cookies, no credentials.
 ///
 /// A request from an origin of another site still reaches its handler, which checks the site's own
-/// list before any effect ([`check`]).
-pub fn cors(origins: SharedOrigins) -> Cors {
+/// list before any effect ([`check`]). `origins` tells all sites' as they are now.
+pub fn cors(origins: impl Fn() -> Arc<OriginSet> + 'static) -> Cors {
     Cors::default()
-        .allowed_origin_fn(move |origin, _| allows(&origins.load(), origin))
+        .allowed_origin_fn(move |origin, _| allows(&origins(), origin))
         .block_on_origin_mismatch(false)
         .allowed_methods(["GET", "POST"])
         .allowed_header(header::CONTENT_TYPE)

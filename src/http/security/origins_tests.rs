@@ -1,6 +1,7 @@
 //! Origins that get in, and those that only look like them.
 
 use actix_web::http::header::{HeaderName, ORIGIN};
+use arc_swap::ArcSwap;
 
 use super::*;
 
@@ -40,10 +41,11 @@ mod over_http {
 
     #[actix_web::test]
     async fn preflights_know_all_sites_and_reloads() {
-        let shared: SharedOrigins = Arc::new(ArcSwap::from_pointee(set(&["https://a.example"])));
+        let shared = Arc::new(ArcSwap::from_pointee(set(&["https://a.example"])));
+        let origins = shared.clone();
         let app = init_service(
             App::new()
-                .wrap(cors(shared.clone()))
+                .wrap(cors(move || origins.load_full()))
                 .wrap(from_fn(reply::problems))
                 .route("/v1/decide", web::post().to(HttpResponse::Ok))
                 .route(

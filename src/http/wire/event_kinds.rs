@@ -76,6 +76,14 @@ pub enum EventReport {
     Consent(Consent),
 }
 
+impl EventReport {
+    /// Whether it may be lost with the last seconds before a crash: what a page view tells. A
+    /// signal may be a goal.
+    pub const fn may_be_lost(&self) -> bool {
+        matches!(self, Self::PageView { .. } | Self::Cart(_) | Self::Identify)
+    }
+}
+
 /// A goal that was reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversion {

@@ -16,4 +16,5 @@ pub mod fields;
 pub mod json;
 pub mod page;
 pub mod problem;
+pub mod rules;
 pub mod visitors;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use twox_hash::XxHash3_64;
 
+use super::changes::fingerprint;
 use super::context::Context;
 use super::diagnostic::{Diagnostic, Report, Source, Span};
 use super::model::RuleSet;
@@ -164,7 +165,8 @@ fn compile(key: &str, files: &[Arc<Source>], version: Arc<str>, report: &mut Rep
     // Files are in order of their names and rules in order within them: a stable sort keeps both.
     rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
     let (predicates, notes) = predicates.into_parts();
-    RuleSet { site: compiled.site, rules, predicates, notes, version }
+    let fingerprint = site_node.map(fingerprint).unwrap_or_default();
+    RuleSet { site: compiled.site, rules, predicates, notes, version, fingerprint }
 }
 
 /// A visit made up of field values, as the `given` of a rule's example reads them; at `now` unless

@@ -13,6 +13,7 @@ use super::when::{self, Scope};
 use super::{example, prompt, site};
 use crate::domain::caps::Repeat;
 use crate::domain::time::Timestamp;
+use crate::rules::changes::fingerprint;
 use crate::rules::condition::Expr;
 use crate::rules::context::Context;
 use crate::rules::diagnostic::{Report, Source, Span};
@@ -192,6 +193,7 @@ fn compile(
         examples,
         source: cx.source.clone(),
         span: id_span,
+        fingerprint: fingerprint(node),
     })
 }
 

@@ -257,7 +257,7 @@ fn expected_key(source: &Source, line: &Line<'_>) -> Option<Words> {
         // The list began with an item whose dash is lost.
         let first = first_of_block(source, *line);
         let (first_start, first_text) = first.content();
-        if !first.text.trim_start().starts_with('-') {
+        if has_lost_its_dash(source, first, *line) {
             let key = first_text.split(':').next().unwrap_or_default();
             return words(
                 Span { start: first_start, end: first_start + key.len() },
@@ -272,6 +272,21 @@ fn expected_key(source: &Source, line: &Line<'_>) -> Option<Words> {
         );
     }
     off_by_one(source, *line).or_else(|| no_line_up(source, line))
+}
+
+/// Whether a block's first line is an item without its dash, and not a key of the map that an item
+/// stands in by mistake.
+fn has_lost_its_dash(source: &Source, first: Line<'_>, item: Line<'_>) -> bool {
+    if first.text.trim_start().starts_with('-') {
+        return false;
+    }
+    let mut is_alone = !first.text.ends_with(':');
+    let mut line = item;
+    while let Some(above) = line.above(source).filter(|above| above.start > first.start) {
+        is_alone &= above.indent() > item.indent() || above.text.trim_start().starts_with('-');
+        line = above;
+    }
+    first.indent() > item.indent() || is_alone
 }
 
 /// The first line of the block that a line is in.
@@ -301,7 +316,33 @@ fn off_by_one(source: &Source, line: Line<'_>) -> Option<Words> {
     )
 }
 
+/// The line further left that a block is interrupted by: it is what slipped.
+fn slipped_left(source: &Source, line: Line<'_>) -> Option<Words> {
+    let mut out = line.above(source)?;
+    while out.indent() >= line.indent() {
+        out = out.above(source)?;
+    }
+    let mut other = out.above(source)?;
+    while other.indent() > line.indent() {
+        other = other.above(source)?;
+    }
+    // It may be the first of its block: then it is level with the key that the block is of.
+    let is_first = other.indent() == out.indent() && other.text.ends_with(':');
+    let is_within = other.indent() == line.indent() || is_first;
+    if !is_within || out.text.trim_start().starts_with('-') {
+        return None;
+    }
+    words(
+        Span { start: out.start, end: out.content().0 },
+        format!("this line does not line up with line {}", source.position(line.start).line),
+        format!("indent it with {} spaces", line.indent()),
+    )
+}
+
 fn no_line_up(source: &Source, line: &Line<'_>) -> Option<Words> {
+    if let Some(found) = slipped_left(source, *line) {
+        return Some(found);
+    }
     let right = line.above(source)?.indent();
     words(
         Span { start: line.start, end: line.content().0 },

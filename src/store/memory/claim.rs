@@ -12,6 +12,7 @@ use crate::domain::ids::VisitorKey;
 use crate::domain::session::Session;
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::StoreError;
+use crate::store::disk::OfferRow;
 
 impl MemoryStore {
     pub(super) fn claim_now(&self, claim: &Claim) -> Result<Claimed, StoreError> {
@@ -79,8 +80,25 @@ impl MemoryStore {
             .or_insert_with(|| Box::new(Record::of(session, claim.mark, entry.timeout)));
         record.refresh(session, claim.mark, entry.timeout);
         record.decided(Decision::new(claim, event, at));
+        self.sessions.touch(key, entry);
+        if let Some(journal) = &self.journal {
+            // Nobody waits for what is silent, but a crash should not bring a prompt after it.
+            journal.mark_urgent(|marks| {
+                marks.claim(key);
+                marks.visitors.extend(names);
+                marks.offers.extend(counted(claim, at));
+            });
+        }
         Ok(Claimed::Granted)
     }
+}
+
+/// The offer, once for each that limits it.
+fn counted(claim: &Claim, at: Timestamp) -> impl Iterator<Item = OfferRow> {
+    let row = |rule| OfferRow { site: claim.session.site.clone(), rule, at: at.0 };
+    let of_rule = (!claim.rule_limits.is_empty()).then(|| row(Some(claim.rule.clone())));
+    let of_site = (!claim.site_limits.is_empty()).then(|| row(None));
+    of_rule.into_iter().chain(of_site).filter(|_| claim.is_prompt)
 }
 
 /// What the session itself forbids.

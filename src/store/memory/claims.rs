@@ -9,6 +9,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 
+use super::journal::Journal;
 use super::slots::{Map, Slots, make_room};
 use crate::domain::caps::Stage;
 use crate::domain::decision::Answer;
@@ -37,8 +38,8 @@ pub(super) struct Decision {
     pub(super) at: Timestamp,
     pub(super) event: Option<u64>,
     pub(super) answer: Arc<Answer>,
-    stages: u8,
-    conversions: Vec<u64>,
+    pub(super) stages: u8,
+    pub(super) conversions: Vec<u64>,
 }
 
 /// What one session id was offered: state of its newest run, and offers of all.
@@ -47,7 +48,7 @@ pub(super) struct Record {
     pub(super) mark: SessionMark,
     /// Whether there was a session at all, not only an opt-out before its first event.
     pub(super) is_begun: bool,
-    last_active_at: Timestamp,
+    pub(super) last_active_at: Timestamp,
     pub(super) clock: Timestamp,
     pub(super) timeout: Millis,
     pub(super) offers: u32,
@@ -56,7 +57,7 @@ pub(super) struct Record {
     pub(super) visitors: Vec<VisitorKey>,
     pub(super) is_bucketed_by_visitor: bool,
     pub(super) decisions: Vec<Decision>,
-    others: Vec<u64>,
+    pub(super) others: Vec<u64>,
 }
 
 /// All of them.
@@ -65,6 +66,7 @@ pub(super) struct Claims {
     slots: Slots<SessionKey, Box<Record>>,
     outcome_window: Millis,
     evicted: AtomicU64,
+    journal: Option<Arc<Journal>>,
 }
 
 /// One slot's records, locked.
@@ -107,13 +109,23 @@ impl Decision {
         }
     }
 
+    /// The stages it reached.
+    pub(super) fn stages(&self) -> impl Iterator<Item = Stage> {
+        Stage::ALL.into_iter().filter(|stage| self.stages & bit(*stage) != 0)
+    }
+
+    /// Notes a stage, whatever was counted.
+    pub(super) fn reached(&mut self, stage: Stage) {
+        self.stages |= bit(stage);
+    }
+
     /// Counts a stage for which [`Decision::counts`].
     pub(super) fn count(&mut self, stage: Stage, unique: u64) -> Step {
         let is_first = self.stages & bit(stage) == 0;
         let implies_shown = stage == Stage::Accepted && self.stages & bit(Stage::Shown) == 0;
-        self.stages |= bit(stage);
+        self.reached(stage);
         if implies_shown {
-            self.stages |= bit(Stage::Shown);
+            self.reached(Stage::Shown);
         }
         if stage == Stage::Converted {
             self.conversions.push(unique);
@@ -259,8 +271,16 @@ impl Record {
 }
 
 impl Claims {
-    pub(super) fn new(most: usize, outcome_window: Millis) -> Self {
-        Self { slots: Slots::new(most), outcome_window, evicted: AtomicU64::new(0) }
+    pub(super) fn new(most: usize, outcome_window: Millis, journal: Option<Arc<Journal>>) -> Self {
+        Self { slots: Slots::new(most), outcome_window, evicted: AtomicU64::new(0), journal }
+    }
+
+    /// Notes that a record goes.
+    fn drop_record(&self, key: &SessionKey) {
+        self.evicted.fetch_add(1, Ordering::Relaxed);
+        if let Some(journal) = &self.journal {
+            journal.mark(|marks| marks.claim(key));
+        }
     }
 
     /// Locks the slot of that session.
@@ -282,21 +302,62 @@ impl Claims {
             slot,
             self.slots.room(),
             |record| record.is_over(record.timeout, now).then_some((0, record.last_active_at.0)),
-            || {
-                self.evicted.fetch_add(1, Ordering::Relaxed);
-            },
+            |key| self.drop_record(key),
         );
         has_room.then_some(()).ok_or(StoreError::Full("claims"))
     }
 
     /// Drops from the next slice what neither protects anybody nor may still have outcomes.
     pub(super) fn sweep(&self, now: Timestamp) {
-        let gone = self.slots.sweep(|_, record| {
+        self.slots.sweep(|key, record| {
             let newest = record.decisions.last().map(|decision| decision.at);
-            !record.is_over(record.timeout, now)
-                || newest.is_some_and(|at| now - at <= self.outcome_window)
+            let is_kept = !record.is_over(record.timeout, now)
+                || newest.is_some_and(|at| now - at <= self.outcome_window);
+            if !is_kept {
+                self.drop_record(key);
+            }
+            is_kept
         });
-        self.evicted.fetch_add(gone, Ordering::Relaxed);
+    }
+
+    /// Puts a record that was read from the data folder.
+    pub(super) fn put(&self, key: SessionKey, record: Record) {
+        self.lock(&key).insert(key, Box::new(record));
+    }
+
+    /// Forgets a visitor wherever sessions are still remembered. One that goes on names its
+    /// visitors again with its next event.
+    pub(super) fn erase(&self, name: &VisitorKey) {
+        self.slots.for_each(|key, record| {
+            let before = record.visitors.len();
+            record.visitors.retain(|known| known != name);
+            if let (Some(journal), true) = (&self.journal, record.visitors.len() < before) {
+                journal.mark(|marks| marks.claim(key));
+            }
+        });
+    }
+
+    /// Drops all records without a trace.
+    pub(super) fn clear(&self) {
+        self.slots.clear();
+    }
+
+    /// Calls `each` with the session of every record.
+    pub(super) fn for_each(&self, mut each: impl FnMut(&SessionKey)) {
+        self.slots.for_each(|key, _| each(key));
+    }
+
+    /// After a crash: calls that came after `known` may be lost, and with them what kept sessions
+    /// alive. Those that were offered something and were not over then are taken to have gone on
+    /// until `resumed`, so that none of them is thought to be over too early.
+    pub(super) fn go_on(&self, known: Option<Timestamp>, resumed: Option<Timestamp>) {
+        let Some(resumed) = resumed else { return };
+        self.slots.for_each(|_, record| {
+            if !record.is_over(record.timeout, known.unwrap_or(Timestamp::MIN)) {
+                record.last_active_at = record.last_active_at.max(resumed);
+                record.clock = record.clock.max(resumed);
+            }
+        });
     }
 
     /// How many there are, and how many were forgotten.

@@ -35,6 +35,7 @@ impl MemoryStore {
             guard.session.clock = clock;
             guard.session.last_active_at = clock;
             guard.timeout = timeout;
+            self.sessions.touch(key, &mut guard);
             self.refresh(&guard, key);
         }
         Some(said)
@@ -54,6 +55,7 @@ impl MemoryStore {
         let mut session = Session::begin(None, Vec::new(), now);
         let mut has_claims = false;
         if let Some(record) = records.get_mut(key) {
+            self.mark(|marks| marks.claim(key));
             record.forget_visitors();
             if !record.is_over(timeout, now) {
                 session = Session::begin(None, Vec::new(), now.max(record.clock));
@@ -80,6 +82,8 @@ impl MemoryStore {
             Locked::There(mut guard) => self.sessions.replace(&mut guard, begun),
             Locked::Free(free) => drop(self.sessions.fill(free, begun)),
         }
+        // What was known of the session must not wait to go.
+        self.mark(|marks| marks.session(key));
     }
 
     /// Puts a session in place of the "no" that was taken back.
@@ -95,6 +99,7 @@ impl MemoryStore {
         self.sessions.replace(guard, Begun { session, timeout, has_claims });
         if has_claims && let Some(record) = self.claims.lock(guard.key()).get_mut(guard.key()) {
             record.carry(guard.mark());
+            self.mark(|marks| marks.claim(guard.key()));
         }
     }
 }

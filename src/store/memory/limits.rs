@@ -17,10 +17,14 @@ use dashmap::mapref::one::RefMut;
 use super::slices::small;
 use crate::domain::caps::{Limit, Refusal};
 use crate::domain::ids::SiteKey;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
+use crate::store::disk::OfferRow;
 
 /// The most offers counted in one window; a limit above it acts as this one.
 const MAX_COUNTED: usize = 1_000_000;
+
+/// The longest window that a rule file can ask for.
+pub(super) const LONGEST: Millis = Millis::days(1);
 
 /// One rule's or site's offers.
 #[derive(Debug, Default)]
@@ -164,6 +168,37 @@ impl Windows {
             None => &site.all,
         };
         !window.has_room(limits, now.0)
+    }
+
+    /// Counts an offer that was read from the data folder: of a rule, or of the site.
+    pub(super) fn put(&self, offer: OfferRow) {
+        let OfferRow { site, rule, at } = offer;
+        let mut windows = self.lock(&site);
+        let window = match rule {
+            Some(rule) => windows.rules.entry(rule).or_default(),
+            None => &mut windows.all,
+        };
+        let place = window.offers.partition_point(|known| *known <= at);
+        window.offers.insert(place, at);
+        // How long a window the rules ask for is not known before the next offer.
+        window.longest = LONGEST.0;
+    }
+
+    /// Calls `each` with every offer that is counted.
+    pub(super) fn for_each(&self, mut each: impl FnMut(OfferRow)) {
+        for site in &self.0 {
+            let rules = site.rules.iter().map(|(rule, window)| (Some(rule), window));
+            for (rule, window) in rules.chain([(None, &site.all)]) {
+                for at in &window.offers {
+                    each(OfferRow { site: site.key().clone(), rule: rule.cloned(), at: *at });
+                }
+            }
+        }
+    }
+
+    /// Forgets all offers.
+    pub(super) fn clear(&self) {
+        self.0.clear();
     }
 
     /// Drops windows in which nothing is left, of rules that went for instance.

@@ -1,8 +1,10 @@
-//! The store in memory: bounded, swept in slices, gone with the process.
+//! The store in memory: bounded, swept in slices. Where it has a data folder, what must outlive
+//! the process is mirrored there, and read again at the next start.
 //!
 //! Locks are taken in one order, and none is held while waiting for anybody: a session's guard,
 //! its claims' slot, visitors' slots (several at once by their numbers), a site's limits. A claim
-//! holds all of its own until it is granted or refused, so nothing ever has to be undone. Room for
+//! holds all of its own until it is granted or refused, so nothing ever has to be undone. The
+//! journal's lock comes last. Room for
 //! a session is made before its guard is taken, and no map is asked for anything under a guard of
 //! its own.
 //!
@@ -12,27 +14,40 @@ mod agents;
 mod claim;
 mod claims;
 mod consent;
+mod export;
 mod intern;
+mod journal;
 mod limits;
+mod mirror;
 mod observe;
 mod outcome;
+mod packed;
 mod peek;
 mod rank;
 mod repeats;
+mod rows;
 mod sessions;
 mod slices;
 mod slots;
 mod visitors;
+mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+use siphasher::sip::SipHasher13;
 
 use self::agents::Duty;
 use self::claims::Claims;
+pub use self::export::{export_offer, export_row};
 use self::intern::Interner;
+use self::journal::{Journal, Marks};
 use self::limits::Windows;
 use self::repeats::Known;
 use self::sessions::Sessions;
 use self::visitors::Visitors;
+pub use self::writer::DiskConfig;
+use self::writer::Writer;
 use super::{
     Judged, Observation, Observed, Outcome, Pending, Reply, Seen, Store, StoreError, StoreStats,
 };
@@ -57,6 +72,8 @@ pub struct MemoryConfig {
     pub max_visitors: usize,
     /// The most page addresses that sessions share one copy of.
     pub max_shared_texts: usize,
+    /// How long nothing must happen to a session for it to be laid to rest.
+    pub rest_after: Millis,
     /// How long outcomes of an offer may be late.
     pub outcome_window: Millis,
     /// After how long nothing is remembered of a visitor, opt-outs and CRM attributes excepted.
@@ -72,6 +89,7 @@ impl Default for MemoryConfig {
             max_claims: 1_000_000,
             max_visitors: 1_000_000,
             max_shared_texts: 200_000,
+            rest_after: Millis::seconds(3),
             outcome_window: Millis::days(7),
             visitor_retention: Millis::days(400),
             unbegun_timeout: Millis::minutes(30),
@@ -87,10 +105,14 @@ pub struct MemoryStore {
     visitors: Visitors,
     limits: Windows,
     duty: Duty,
-    shared: Interner,
-    /// For ids that only this process compares: nobody outside can make two of them meet.
-    keyed: ahash::RandomState,
+    shared: Arc<Interner>,
+    /// What events' ids are hashed with, so that nobody outside can make two of them meet. Where
+    /// there is a data folder it comes from there, for hashes are kept there too.
+    event_key: OnceLock<[u8; 16]>,
     unbegun_timeout: Millis,
+    /// Where there is a data folder.
+    journal: Option<Arc<Journal>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Default for MemoryStore {
@@ -100,18 +122,87 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// An empty store, gone with the process.
     #[must_use]
     pub fn new(config: MemoryConfig) -> Self {
+        let store = Self::with(config, None);
+        store.event_key.get_or_init(rand::random);
+        store
+    }
+
+    /// A store with a data folder. Where that cannot be used now, it is tried again until it can;
+    /// before, nothing is known and every call fails. [`MemoryStore::stop`] ends it in order;
+    /// dropped, it ends like a process that is killed.
+    ///
+    /// `now` is the present moment: after a crash, sessions that may have gone on are taken to
+    /// have done so until then.
+    ///
+    /// # Errors
+    /// Where no thread can be had.
+    pub fn open(
+        config: MemoryConfig,
+        disk: DiskConfig,
+        now: Timestamp,
+    ) -> std::io::Result<Arc<Self>> {
+        let journal = Arc::new(Journal::new());
+        let store = Arc::new(Self::with(config, Some(journal.clone())));
+        let thread = Writer::start(disk, journal, &store, now)?;
+        *store.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(store)
+    }
+
+    fn with(config: MemoryConfig, journal: Option<Arc<Journal>>) -> Self {
+        let shared = Arc::new(Interner::new(config.max_shared_texts));
         Self {
-            sessions: Sessions::new(config.max_sessions),
-            claims: Claims::new(config.max_claims, config.outcome_window),
-            visitors: Visitors::new(config.max_visitors, config.visitor_retention),
+            sessions: Sessions::new(
+                config.max_sessions,
+                config.rest_after,
+                shared.clone(),
+                journal.clone(),
+            ),
+            claims: Claims::new(config.max_claims, config.outcome_window, journal.clone()),
+            visitors: Visitors::new(config.max_visitors, config.visitor_retention, journal.clone()),
             limits: Windows::default(),
             duty: Duty::default(),
-            shared: Interner::new(config.max_shared_texts),
-            keyed: ahash::RandomState::new(),
+            shared,
+            event_key: OnceLock::new(),
             unbegun_timeout: config.unbegun_timeout,
+            journal,
+            writer: Mutex::default(),
+        }
+    }
+
+    /// Writes all there is and lets go of the data folder. Nothing must be asked of the store
+    /// afterwards. Blocks.
+    pub fn stop(&self) {
+        let Some(journal) = &self.journal else { return };
+        journal.stop();
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the store's writer broke off: the next start takes this for a crash");
+        }
+    }
+
+    /// Why what must last cannot be written or read now, if it cannot.
+    #[must_use]
+    pub fn fault(&self) -> Option<Arc<str>> {
+        self.journal.as_ref()?.fault()
+    }
+
+    /// Whether anything can be known.
+    fn known(&self) -> Result<(), StoreError> {
+        self.journal.as_ref().map_or(Ok(()), |journal| journal.known())
+    }
+
+    /// Whether an offer can be made to last.
+    fn writable(&self) -> Result<(), StoreError> {
+        self.journal.as_ref().map_or(Ok(()), |journal| journal.writable())
+    }
+
+    /// Marks what changed, so that it is written.
+    fn mark(&self, change: impl FnOnce(&mut Marks)) {
+        if let Some(journal) = &self.journal {
+            journal.mark(change);
         }
     }
 
@@ -122,12 +213,28 @@ impl MemoryStore {
     }
 
     fn hash(&self, text: &str) -> u64 {
-        self.keyed.hash_one(text)
+        // Without a key nothing is known yet, and nothing gets here.
+        let key = self.event_key.get().copied().unwrap_or_default();
+        SipHasher13::new_with_key(&key).hash(text.as_bytes())
+    }
+}
+
+impl Drop for MemoryStore {
+    fn drop(&mut self) {
+        let Some(journal) = &self.journal else { return };
+        journal.stop();
+        let thread = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // The writer itself may have been the last to hold it.
+        if let Some(thread) = thread.filter(|t| t.thread().id() != std::thread::current().id()) {
+            // It has nothing to tell.
+            let _ = thread.join();
+        }
     }
 }
 
 impl Store for MemoryStore {
     async fn history(&self, visitors: &[VisitorKey]) -> Result<History, StoreError> {
+        self.known()?;
         let mut history = History::default();
         self.visitors.merge_into(&mut history, visitors);
         Ok(history)
@@ -138,6 +245,7 @@ impl Store for MemoryStore {
         observation: Observation<'_>,
         judge: impl FnOnce(Seen<'_>) -> Judged<T> + Send,
     ) -> Result<Observed<T>, StoreError> {
+        self.known()?;
         self.record(&observation, false, judge).await
     }
 
@@ -148,6 +256,7 @@ impl Store for MemoryStore {
         visitors: &[VisitorKey],
         judge: impl FnOnce(Seen<'_>) -> T + Send,
     ) -> Result<Option<T>, StoreError> {
+        self.known()?;
         let entry = self.sessions.get(key);
         let Some(entry) = entry.filter(|entry| entry.mark() == mark && !entry.is_denial()) else {
             return Ok(None);
@@ -162,10 +271,12 @@ impl Store for MemoryStore {
         observation: Observation<'_>,
         judge: impl FnOnce(Seen<'_>) -> T + Send,
     ) -> Result<T, StoreError> {
+        self.known()?;
         Ok(self.peek_at(&observation, judge))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        self.writable()?;
         self.claim_now(claim)
     }
 
@@ -174,15 +285,18 @@ impl Store for MemoryStore {
         let entry = self.sessions.get_mut(key);
         if let Some(mut entry) = entry.filter(|entry| entry.mark() == pending.mark()) {
             entry.recent.set(event, Known::Answered(answer.clone()));
+            self.sessions.touch(key, &mut entry);
         }
         pending.resolve(answer);
     }
 
     async fn outcome(&self, outcome: Outcome<'_>) -> Result<Option<Counted>, StoreError> {
+        self.known()?;
         self.count(&outcome)
     }
 
     async fn other_prompt(&self, observation: Observation<'_>) -> Result<bool, StoreError> {
+        self.known()?;
         let unasked =
             |_: Seen<'_>| Judged { value: (), reply: Reply::Unasked, shadows: Vec::new() };
         match self.record(&observation, true, unasked).await {
@@ -200,6 +314,7 @@ impl Store for MemoryStore {
         is_opted_out: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.known()?;
         self.set_opt_out(key, visitors, is_opted_out, now)
     }
 
@@ -209,6 +324,7 @@ impl Store for MemoryStore {
         timeout: Millis,
         now: Timestamp,
     ) -> Result<Option<Consent>, StoreError> {
+        self.known()?;
         Ok(self.consent_of(key, timeout, now))
     }
 
@@ -218,6 +334,7 @@ impl Store for MemoryStore {
         timeout: Millis,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.known()?;
         self.keep_denial(key, timeout, now);
         Ok(())
     }
@@ -228,6 +345,7 @@ impl Store for MemoryStore {
         attributes: Attributes,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.known()?;
         let names = std::slice::from_ref(visitor);
         let mut visitors = self.visitors.lock_all(names);
         if !attributes.0.is_empty() {
@@ -235,13 +353,23 @@ impl Store for MemoryStore {
         }
         if let Some(known) = visitors.get_mut(visitor) {
             known.history.crm = (!attributes.0.is_empty()).then(|| Arc::new(attributes));
+            self.mark(|marks| marks.visitor(visitor));
         }
         Ok(())
     }
 
     async fn erase(&self, visitor: &VisitorKey) -> Result<(), StoreError> {
+        self.known()?;
         self.visitors.erase(visitor);
+        self.claims.erase(visitor);
         Ok(())
+    }
+
+    async fn durable(&self) -> Result<(), StoreError> {
+        match &self.journal {
+            Some(journal) => journal.barrier().await,
+            None => Ok(()),
+        }
     }
 
     async fn set_agents(
@@ -269,6 +397,13 @@ impl Store for MemoryStore {
     }
 
     fn sweep(&self, now: Timestamp) {
+        if let Some(journal) = &self.journal {
+            journal.lose_patience();
+            if journal.known().is_err() {
+                return;
+            }
+            journal.heard(now);
+        }
         self.sessions.sweep(now);
         self.claims.sweep(now);
         self.visitors.sweep(now);

@@ -121,6 +121,7 @@ impl MemoryStore {
             };
             entry.recent.set(hash, became);
         }
+        self.sessions.touch(seen.key, entry);
         kept?;
         let (value, is_new_session) = (judged.value, is_new);
         Ok(Step::Done(Observed::Fresh { value, is_new_session, pending, shadows }))
@@ -132,7 +133,7 @@ impl MemoryStore {
         if entry.session.is_expired(seen.timeout, now) {
             return Place::Over(now);
         }
-        if let Some(known) = event.and_then(|event| self.known(entry, seen, event)) {
+        if let Some(known) = event.and_then(|event| self.known_event(entry, seen, event)) {
             return Place::Repeat(known);
         }
         match (entry.is_denial(), seen.visit.consent) {
@@ -143,7 +144,7 @@ impl MemoryStore {
         }
     }
 
-    fn known(&self, entry: &Entry, seen: &Observation<'_>, event: u64) -> Option<Known> {
+    fn known_event(&self, entry: &Entry, seen: &Observation<'_>, event: u64) -> Option<Known> {
         if let Some(known) = entry.recent.get(event) {
             return Some(known.clone());
         }
@@ -243,6 +244,7 @@ impl MemoryStore {
             .or_insert_with(|| Box::new(Record::of(&entry.session, mark, entry.timeout)));
         record.refresh(&entry.session, mark, entry.timeout);
         record.other(event);
+        self.mark(|marks| marks.claim(seen.key));
         Ok(())
     }
 
@@ -252,6 +254,7 @@ impl MemoryStore {
             && let Some(record) = self.claims.lock(key).get_mut(key)
         {
             record.refresh(&entry.session, entry.mark(), entry.timeout);
+            self.mark(|marks| marks.claim(key));
         }
     }
 

@@ -2,12 +2,9 @@
 //!
 //! Must not: begin a session or keep one alive.
 
-use dashmap::mapref::entry::Entry as Found;
-
 use super::MemoryStore;
 use super::claim::union;
 use super::claims::Record;
-use super::sessions::Entry;
 use crate::domain::caps::{Counted, Stage};
 use crate::domain::history::History;
 use crate::domain::ids::{SessionKey, VisitorKey};
@@ -31,7 +28,7 @@ impl MemoryStore {
         }
         // A word on a prompt never is older than the prompt, wherever clocks went.
         let now = outcome.now.max(decision.at);
-        let entry = there(&mut place);
+        let entry = place.entry();
         if enters_history(outcome.stage) {
             // The prompt may be of the session before, and of a visitor of that one.
             let mut names = union(outcome.visitors, &record.visitors);
@@ -47,9 +44,12 @@ impl MemoryStore {
             }
             if let Some(entry) = entry {
                 enter(&mut entry.session.own, outcome.stage, now);
+                self.sessions.touch(outcome.key, entry);
             }
             enter(&mut record.own, outcome.stage, now);
+            self.mark(|marks| marks.visitors.extend(names));
         }
+        self.mark(|marks| marks.claim(outcome.key));
         let step = decision.count(outcome.stage, unique);
         Ok(Some(Counted {
             decision: decision.id,
@@ -70,7 +70,7 @@ impl MemoryStore {
     ) -> Result<(), StoreError> {
         let mut place = self.sessions.lock(key);
         let mut records = self.claims.lock(key);
-        let mut entry = there(&mut place);
+        let mut entry = place.entry();
         let borne = match (&entry, records.get(key)) {
             (Some(entry), _) => union(given, &entry.session.visitors),
             (None, Some(record)) => union(given, &record.visitors),
@@ -88,6 +88,7 @@ impl MemoryStore {
         }
         if let Some(entry) = entry.as_mut() {
             entry.session.own.is_opted_out = is_opted_out;
+            self.sessions.touch(key, entry);
         }
         if is_opted_out {
             // The word must hold even if the session is dropped, or has yet to begin.
@@ -114,14 +115,11 @@ impl MemoryStore {
         } else if let Some(record) = records.get_mut(key) {
             record.own.is_opted_out = false;
         }
+        self.mark(|marks| {
+            marks.claims.insert(key.clone());
+            marks.visitors.extend(borne);
+        });
         Ok(())
-    }
-}
-
-fn there<'a>(place: &'a mut Found<'_, SessionKey, Box<Entry>>) -> Option<&'a mut Entry> {
-    match place {
-        Found::Occupied(entry) => Some(entry.get_mut()),
-        Found::Vacant(_) => None,
     }
 }
 

@@ -28,6 +28,16 @@ pub(super) enum Known {
 pub(super) struct Recent(Vec<(u64, Known)>);
 
 impl Recent {
+    /// As [`Recent::all`] gave them before.
+    pub(super) fn of(known: Vec<(u64, Known)>) -> Self {
+        Self(known)
+    }
+
+    /// Every event that is remembered, the oldest first.
+    pub(super) fn all(&self) -> &[(u64, Known)] {
+        &self.0
+    }
+
     /// What is known of that event, if it is among the last eight.
     pub(super) fn get(&self, event: u64) -> Option<&Known> {
         self.0.iter().find(|(hash, _)| *hash == event).map(|(_, known)| known)

@@ -93,7 +93,7 @@ impl<K: Hash + Eq, V> Slice<K, V> {
     }
 
     /// Keeps what is `kept`. Gives how many went.
-    fn retain(&self, mut kept: impl FnMut(&K, &V) -> bool) -> usize {
+    fn retain(&self, mut kept: impl FnMut(&K, &mut V) -> bool) -> usize {
         let mut gone = 0;
         self.map.retain(|key, value| {
             let stays = kept(key, value);
@@ -174,7 +174,7 @@ impl<K: Hash + Eq, V> Slices<K, V> {
         &self,
         key: &K,
         rank: impl Fn(&V) -> Rank,
-        mut dropped: impl FnMut(Rank, &V),
+        mut dropped: impl FnMut(Rank, &K, &V),
     ) -> Room<'_> {
         let slice = self.of(key);
         let room = slice.set_aside();
@@ -191,19 +191,35 @@ impl<K: Hash + Eq, V> Slices<K, V> {
             // Nothing but room set aside by others: they have seen to it, or are about to.
             let Some(mut cut) = Cut::of(ranks, excess, self.room) else { return room };
             // One that was active meanwhile has another rank now, and stays.
-            slice.retain(|_, value| {
+            slice.retain(|key, value| {
                 let rank = rank(value);
                 let goes = cut.takes(rank);
                 if goes {
-                    dropped(rank, value);
+                    dropped(rank, key, value);
                 }
                 !goes
             });
         }
     }
 
+    /// Walks all slices and keeps what is `kept`.
+    pub(super) fn retain_all(&self, mut kept: impl FnMut(&K, &mut V) -> bool) {
+        for slice in &self.all {
+            slice.retain(&mut kept);
+        }
+    }
+
+    /// Drops an entry; `dropped` gets it.
+    pub(super) fn remove(&self, key: &K, dropped: impl FnOnce(&V)) {
+        let slice = self.of(key);
+        if let Some((_, value)) = slice.map.remove(key) {
+            slice.count.fetch_sub(1, Ordering::Relaxed);
+            dropped(&value);
+        }
+    }
+
     /// Walks the next slice in turn and keeps of it what is `kept`.
-    pub(super) fn sweep(&self, kept: impl FnMut(&K, &V) -> bool) {
+    pub(super) fn sweep(&self, kept: impl FnMut(&K, &mut V) -> bool) {
         let slice = self.at(self.cursor.fetch_add(1, Ordering::Relaxed));
         if slice.retain(kept) == 0 {
             return;

@@ -77,16 +77,26 @@ impl<K: Hash + Eq, V> Slots<K, V> {
         self.lock_at(self.index(key))
     }
 
-    /// Locks the next slot in turn and keeps of it what is `kept`. Gives how many went.
-    pub(super) fn sweep(&self, mut kept: impl FnMut(&K, &V) -> bool) -> u64 {
+    /// Locks the next slot in turn and keeps of it what is `kept`.
+    pub(super) fn sweep(&self, mut kept: impl FnMut(&K, &V) -> bool) {
         let mut map = self.lock_at(self.cursor.fetch_add(1, Ordering::Relaxed));
-        let before = map.len();
         map.retain(|key, value| kept(key, value));
         if map.capacity() > 64 && map.capacity() / 4 > map.len() {
             let room = map.len().saturating_mul(2);
             map.shrink_to(room);
         }
-        (before - map.len()) as u64
+    }
+
+    /// Calls `each` with every entry, a slot at a time.
+    pub(super) fn for_each(&self, mut each: impl FnMut(&K, &mut V)) {
+        for index in 0..self.count() {
+            self.lock_at(index).iter_mut().for_each(|(key, value)| each(key, value));
+        }
+    }
+
+    /// Drops every entry.
+    pub(super) fn clear(&self) {
+        (0..self.count()).for_each(|index| self.lock_at(index).clear());
     }
 
     /// How many entries there are; no single moment's figure.
@@ -102,17 +112,17 @@ pub(super) fn make_room<K: Hash + Eq, V>(
     map: &mut Map<K, V>,
     room: usize,
     rank: impl Fn(&V) -> Option<Rank>,
-    mut dropped: impl FnMut(),
+    mut dropped: impl FnMut(&K),
 ) -> bool {
     if map.len() < room {
         return true;
     }
     let ranks = map.values().filter_map(&rank).collect();
     let Some(mut cut) = Cut::of(ranks, map.len() - room + 1, room) else { return false };
-    map.retain(|_, value| {
+    map.retain(|key, value| {
         let goes = rank(value).is_some_and(|rank| cut.takes(rank));
         if goes {
-            dropped();
+            dropped(key);
         }
         !goes
     });

@@ -7,9 +7,10 @@
 //!
 //! Must not: judge whether an offer may be made.
 
-use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
 
+use super::journal::Journal;
 use super::rank::Rank;
 use super::slots::{Map, Slots, make_room};
 use crate::domain::caps::{Claim, Repeat};
@@ -22,11 +23,11 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub(super) struct Visitor {
     pub(super) history: History,
-    last_seen: Timestamp,
+    pub(super) last_seen: Timestamp,
     /// The session that was counted last, so that one that forgot a name does not count again.
-    counted: Option<SessionMark>,
+    pub(super) counted: Option<SessionMark>,
     /// How long, by the caps of its claims, the newest offer or word on it holds others back.
-    protects_for: Millis,
+    pub(super) protects_for: Millis,
 }
 
 /// All of them.
@@ -35,6 +36,7 @@ pub(super) struct Visitors {
     slots: Slots<VisitorKey, Box<Visitor>>,
     retention: Millis,
     evicted: AtomicU64,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Visitor {
@@ -95,8 +97,20 @@ impl Visitor {
 }
 
 impl Visitors {
-    pub(super) fn new(most: usize, retention: Millis) -> Self {
-        Self { slots: Slots::new(most), retention, evicted: AtomicU64::new(0) }
+    pub(super) fn new(most: usize, retention: Millis, journal: Option<Arc<Journal>>) -> Self {
+        Self { slots: Slots::new(most), retention, evicted: AtomicU64::new(0), journal }
+    }
+
+    fn mark(&self, name: &VisitorKey) {
+        if let Some(journal) = &self.journal {
+            journal.mark(|marks| marks.visitor(name));
+        }
+    }
+
+    /// Notes that a visitor goes.
+    fn drop_visitor(&self, name: &VisitorKey) {
+        self.evicted.fetch_add(1, Ordering::Relaxed);
+        self.mark(name);
     }
 
     /// Joins what is known under these names.
@@ -114,7 +128,10 @@ impl Visitors {
 
     /// Forgets everything of a visitor.
     pub(super) fn erase(&self, name: &VisitorKey) {
-        self.slots.lock(name).remove(name);
+        let mut slot = self.slots.lock(name);
+        if slot.remove(name).is_some() {
+            self.mark(name);
+        }
     }
 
     /// Joins what is known under that name of a visitor who is here, and counts the session for
@@ -134,6 +151,7 @@ impl Visitors {
             visitor.last_seen = visitor.last_seen.max(now);
             if let Some(session) = newly_borne_by {
                 visitor.count(session);
+                self.mark(name);
             }
             history.merge(&visitor.history);
         }
@@ -169,9 +187,7 @@ impl Visitors {
             slot,
             self.slots.room(),
             |visitor| visitor.rank(self.retention, now),
-            || {
-                self.evicted.fetch_add(1, Ordering::Relaxed);
-            },
+            |name| self.drop_visitor(name),
         );
         if !has_room {
             return Err(StoreError::Full("visitors"));
@@ -193,12 +209,36 @@ impl Visitors {
     /// Drops from the next slice those not seen for as long as the retention, but no opt-outs and
     /// CRM attributes: these go only where room is needed.
     pub(super) fn sweep(&self, now: Timestamp) {
-        let gone = self.slots.sweep(|_, visitor| {
-            let kept = visitor.history.is_opted_out || visitor.history.crm.is_some();
-            kept || now - visitor.newest().max(Some(visitor.last_seen)).unwrap_or(now)
-                < self.retention
+        self.slots.sweep(|name, visitor| {
+            let is_kept = visitor.history.is_opted_out
+                || visitor.history.crm.is_some()
+                || now - visitor.newest().max(Some(visitor.last_seen)).unwrap_or(now)
+                    < self.retention;
+            if !is_kept {
+                self.drop_visitor(name);
+            }
+            is_kept
         });
-        self.evicted.fetch_add(gone, Ordering::Relaxed);
+    }
+
+    /// Puts a visitor who was read from the data folder.
+    pub(super) fn put(&self, name: VisitorKey, visitor: Visitor) {
+        self.slots.lock(&name).insert(name, Box::new(visitor));
+    }
+
+    /// The row of that visitor, if there is one.
+    pub(super) fn row_of(&self, name: &VisitorKey) -> Option<Vec<u8>> {
+        self.slots.lock(name).get(name).map(|visitor| visitor.to_row())
+    }
+
+    /// Drops all visitors without a trace.
+    pub(super) fn clear(&self) {
+        self.slots.clear();
+    }
+
+    /// Calls `each` with the name of every visitor.
+    pub(super) fn for_each(&self, mut each: impl FnMut(&VisitorKey)) {
+        self.slots.for_each(|name, _| each(name));
     }
 
     /// How many there are, and how many were forgotten.
