@@ -161,8 +161,6 @@ fn replay(made: &[Made], headers: &HashMap<String, Headers>) {
         &rules,
         "--geoip",
         &geoip,
-        "--data",
-        "none",
         "--trust-event-time",
         "--rate-limit",
         "off",
