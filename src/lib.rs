@@ -7,6 +7,7 @@
 //! | [`domain`] | plain values: ids, time, URLs, visits, sessions, histories, answers |
 //! | [`rules`] | rule files → a [`rules::model::RuleSet`], or every diagnostic at once |
 //! | [`engine`] | a rule set, facts and a moment → a verdict, its recheck and its trace |
+//! | [`explain`] | the engine's trace in words: what was wanted, what was there, what would have to change |
 //! | [`store`] | sessions, histories and claims behind one contract; in memory |
 //! | [`enrich`] | address → client → place; user agent → device |
 //! | [`reload`] | rule folders on disk → the files of each site |
@@ -15,6 +16,7 @@
 //! | [`metrics`] | what Prometheus reads |
 //! | [`service`] | the way of a request without HTTP: observe, decide, claim, answer |
 //! | [`http`] | wire formats, routes, errors → status, who may call what |
+//! | [`backtest`] | logs of real traffic → what the rules would have done, by the service's own way |
 //! | [`app`] | wires it all: settings, clock and listeners in; a running service out |
 //! | [`cli`] | one file for each verb of the command |
 //!
@@ -37,8 +39,8 @@
 //! ```
 //!
 //! Each room may use the ones above it in the table and never one below; those from `store` to
-//! `metrics` do not use each other. `domain`, `rules` and `engine` know no tokio, no actix, no
-//! file, no environment and no `now()`. `tests/tidy.rs` holds this.
+//! `metrics` do not use each other. `domain`, `rules`, `engine` and `explain` know no tokio,
+//! no actix, no file, no environment and no `now()`. `tests/tidy.rs` holds this.
 //!
 //! # Invariants
 //!
@@ -56,12 +58,14 @@
 #![cfg_attr(test, allow(clippy::pedantic, reason = "tests need not be polished"))]
 
 pub mod app;
+pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod enrich;
+pub mod explain;
 pub mod http;
 pub mod metrics;
 pub mod reload;

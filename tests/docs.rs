@@ -23,8 +23,9 @@ use koekake::domain::countries::CONTINENTS;
 use koekake::domain::time::Timestamp;
 use koekake::domain::visit::{BROWSERS, DeviceKind, OPERATING_SYSTEMS};
 use koekake::engine::decide::STOPS;
-use koekake::engine::unmet;
-use koekake::rules::compile::{Loaded, load};
+use koekake::engine::{Unlimited, unmet};
+use koekake::explain::{About, Case, explain, render};
+use koekake::rules::compile::{Loaded, load, sample};
 use koekake::rules::diagnostic::{Diagnostic, Severity, Source};
 use koekake::rules::fields::{FIELDS, Field, Parameter};
 use koekake::rules::holidays;
@@ -35,8 +36,8 @@ use regex::Regex;
 
 const RULES: &str = "docs/rules.md";
 const OPERATING: &str = "docs/operating.md";
-const DOCUMENTS: [&str; 5] =
-    ["README.md", RULES, OPERATING, "docs/http-api.md", "docs/architecture.md"];
+const DOCUMENTS: [&str; 6] =
+    ["README.md", RULES, OPERATING, "docs/http-api.md", "docs/architecture.md", "docs/storage.md"];
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -439,6 +440,33 @@ fn findings_are_shown_as_the_command_writes_them() {
         }
     }
     assert!(count >= 13, "{count} findings were found");
+}
+
+#[test]
+fn explanations_are_shown_as_the_command_writes_them() {
+    let mark = Regex::new(r"^explanation of (\S+): (.*)$").unwrap();
+    let mut count = 0;
+    for document in DOCUMENTS {
+        for (said, _, shown) in blocks(document) {
+            let Some(found) = mark.captures(&said) else { continue };
+            count += 1;
+            let given: Vec<_> =
+                found[2].split(' ').map(|pair| pair.split_once('=').unwrap()).collect();
+            let set = load("demo-shop", demo()).set.unwrap();
+            let files = demo().into_iter().map(|file| (file.name, file.text.into_bytes()));
+            let visit = sample("demo-shop", files.collect(), &given, Timestamp(0)).unwrap();
+            let facts = visit.facts();
+            let case = Case { about: About::Sample, set: &set, facts: &facts, answer: None };
+            let wanted = render(&explain(case, &Unlimited, Vec::new()), Some(&found[1]), false);
+            if is_blessing() {
+                let block = |text: &str| format!("<!-- {said} -->\n```text\n{text}```");
+                write(document, |text| text.replacen(&block(&shown), &block(&wanted), 1));
+            } else {
+                assert_eq!(shown, wanted, "{document}: {said}");
+            }
+        }
+    }
+    assert_eq!(count, 2);
 }
 
 #[test]

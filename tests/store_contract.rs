@@ -26,6 +26,7 @@ macro_rules! whole_suite {
                 a_restart_in_place_forgets_the_old_session, time_never_goes_back,
                 two_first_calls_at_once_make_one_session, sessions_of_a_visitor_are_counted_once,
                 a_session_bears_four_names_at_most, look_sees_without_recording,
+                peeking_foresees_and_changes_nothing, peeking_foresees_what_only_claims_remember,
                 a_name_that_was_pushed_out_does_not_count_again,
                 crm_applies_under_the_present_identity, agents_are_missing_after_their_time,
                 sessions_of_different_sites_never_meet, a_shadow_rule_counts_once_a_session,

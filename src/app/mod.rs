@@ -26,7 +26,7 @@ use crate::http::state::{EventTime, State};
 use crate::metrics::Metrics;
 use crate::reload::ReadError;
 use crate::reload::watch::Watch;
-use crate::service::Service;
+use crate::service::{DEFAULT_KEPT, Recent, Service};
 use crate::store::Store;
 use crate::store::memory::{DiskConfig, MemoryConfig, MemoryStore};
 
@@ -150,7 +150,11 @@ pub fn start(
     let metrics = Arc::new(Metrics::new());
     let (admin, made_token) = admin_tokens(config, listeners.public.local_addr()?);
     let state = web::Data::new(State {
-        service: Service::new(store(config, clock.now())?, metrics.clone()),
+        service: Service::new(
+            store(config, clock.now())?,
+            metrics.clone(),
+            Recent::new(DEFAULT_KEPT),
+        ),
         clock,
         metrics,
         current: ArcSwap::from_pointee(Snapshot::default()),
@@ -210,8 +214,11 @@ async fn sweep(state: web::Data<State>) {
         ticks.tick().await;
         state.service.store().sweep(state.sweep_time());
         count += 1;
-        if let (Some(limiter), 0) = (&state.limiter, count % 50) {
-            limiter.sweep();
+        if count.is_multiple_of(50) {
+            state.service.sweep_recent(state.sweep_time());
+            if let Some(limiter) = &state.limiter {
+                limiter.sweep();
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::http::operator::{self, Readiness, Scrape};
 use crate::http::security::{origins, tokens};
 use crate::http::state::State;
 use crate::http::wire::problem::Problem;
-use crate::http::{admin, decide, events, openapi, reply};
+use crate::http::{admin, decide, events, explain, openapi, reply};
 use crate::metrics::HttpMetrics;
 use crate::store::Store;
 
@@ -31,6 +31,7 @@ const MAX_CONNECTIONS: usize = 25_000;
 const ROUTES: &[&str] = &[
     "/v1/decide",
     "/v1/events",
+    "/v1/explain",
     "/v1/rules",
     "/v1/rules/reload",
     "/v1/sites/{site}/agents",
@@ -157,6 +158,7 @@ fn mount(routes: &mut web::ServiceConfig, offer: Offer) {
     admin::server_routes(routes);
     if offer.admin {
         admin::admin_routes(routes);
+        explain::explain_route(routes);
     }
 }
 

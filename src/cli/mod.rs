@@ -7,8 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod backtest;
 mod check;
 mod data;
+mod explain;
 mod logging;
 mod new;
 mod preview;
@@ -51,6 +53,10 @@ enum Verb {
     Preview(preview::PreviewArguments),
     /// Write the JSON Schema of rule files, for editors
     Schema(schema::SchemaArguments),
+    /// Explain why a prompt shows or does not: every rule with every condition
+    Explain(explain::ExplainArguments),
+    /// Try rules out on the traffic of a log: what they would have done, and what stopped them
+    Backtest(backtest::BacktestArguments),
 }
 
 /// How output that programs may want is written.
@@ -82,6 +88,8 @@ pub fn main() -> ExitCode {
         Some(Verb::New(new)) => new::run(new, arguments.serve.into_settings()),
         Some(Verb::Preview(preview)) => preview::run(preview, arguments.serve.into_settings()),
         Some(Verb::Schema(schema)) => schema::run(&schema),
+        Some(Verb::Backtest(backtest)) => backtest::run(backtest, arguments.serve.into_settings()),
+        Some(Verb::Explain(explain)) => explain::run(explain, arguments.serve.into_settings()),
     };
     let code = result.unwrap_or_else(|error| {
         // Nothing is left to tell where this cannot be told.

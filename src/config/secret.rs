@@ -83,6 +83,12 @@ impl AdminTokens {
         self.0.len()
     }
 
+    /// One of them, for asking a service that has the same settings.
+    #[must_use]
+    pub fn any(&self) -> Option<&Secret> {
+        self.0.first().map(|(token, _)| token)
+    }
+
     /// What a presented token allows; `None` where it is none of them. Every token is compared,
     /// so that the time taken does not tell which one came close.
     #[must_use]

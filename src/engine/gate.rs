@@ -44,26 +44,45 @@ pub fn gate(site: &Site, facts: &Facts<'_>) -> Gate {
     if session.offers >= site.caps.per_session {
         return Gate::Closed(Reason::AlreadyPrompted);
     }
-    let until = pause_end(&site.caps, facts);
-    if until > facts.now { Gate::ClosedUntil(until) } else { Gate::Open }
+    match pause(&site.caps, facts) {
+        Some(pause) if pause.until > facts.now => Gate::ClosedUntil(pause.until),
+        _ => Gate::Open,
+    }
 }
 
-/// When the visitor's last pause ends. A pause of zero never begins.
-fn pause_end(caps: &Caps, facts: &Facts<'_>) -> Timestamp {
+/// A pause between prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// The first moment after it.
+    pub until: Timestamp,
+    /// The cap that sets it, as rule files name it.
+    pub cap: &'static str,
+    /// Its length.
+    pub length: Millis,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+/// The visitor's pause that ends last. One of zero never begins.
+#[must_use]
+pub fn pause(caps: &Caps, facts: &Facts<'_>) -> Option<Pause> {
     let history = facts.history;
-    let after = |at: Option<Timestamp>, pause: Millis| match at {
-        Some(at) if pause > Millis::ZERO => at + pause,
-        _ => Timestamp::MIN,
+    let after = |at: Option<Timestamp>, cap, length: Millis| {
+        let since = at.filter(|_| length > Millis::ZERO)?;
+        Some(Pause { until: since + length, cap, length, since })
     };
     let offers = history.offers.iter().map(|offer| {
-        let pause = if facts.session.is_own_offer(offer) { caps.between } else { caps.cooldown };
-        after(Some(offer.at), pause)
+        if facts.session.is_own_offer(offer) {
+            after(Some(offer.at), "between", caps.between)
+        } else {
+            after(Some(offer.at), "cooldown", caps.cooldown)
+        }
     });
     offers
         .chain([
-            after(history.last_dismissal, caps.after_dismissal),
-            after(history.last_acceptance, caps.after_acceptance),
+            after(history.last_dismissal, "after_dismissal", caps.after_dismissal),
+            after(history.last_acceptance, "after_acceptance", caps.after_acceptance),
         ])
-        .max()
-        .unwrap_or(Timestamp::MIN)
+        .flatten()
+        .max_by_key(|pause| pause.until)
 }

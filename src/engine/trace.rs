@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
+use super::checks::{Check, checks};
 use super::decide::{Judge, RuleState, Stop, Win, decide};
-use super::gate::{Gate, gate};
+use super::gate::{Gate, Pause, gate, pause};
 use super::recheck::{Horizon, outlook, waits};
 use crate::domain::decision::{Reason, Recheck};
 use crate::domain::facts::Facts;
+use crate::domain::session::ViewState;
+use crate::domain::time::Timestamp;
 use crate::rules::condition::Expr;
 use crate::rules::model::{Mode, RuleSet};
 
@@ -19,6 +22,10 @@ pub struct Trace {
     pub reason: Reason,
     /// What the caps said before any rule was asked.
     pub gate: Gate,
+    /// The pause that the visitor is in, or was in last.
+    pub pause: Option<Pause>,
+    /// Whether the call reports something of a page that is no longer in view.
+    pub is_stale: bool,
     /// The rule that decides, if one does.
     pub win: Option<Win>,
     /// What to wait for.
@@ -36,6 +43,10 @@ pub struct RuleTrace {
     pub mode: Mode,
     /// What stops it first, by its word; `None` where nothing does.
     pub stopped_by: Option<String>,
+    /// The same, for programs.
+    pub stop: Option<Stop>,
+    /// What it asks beside its conditions.
+    pub checks: Vec<Check>,
     /// What must hold for every rule of the site.
     pub site: Traced,
     /// Its own conditions.
@@ -49,6 +60,8 @@ pub struct RuleTrace {
 pub enum Traced {
     /// One field's condition.
     Test {
+        /// The condition's index in the rule set.
+        predicate: usize,
         /// The field.
         field: Arc<str>,
         /// What is wanted of it, in words.
@@ -59,6 +72,8 @@ pub enum Traced {
         actual: Option<String>,
         /// Whether that satisfies.
         holds: bool,
+        /// What to wait for, where it does not yet and could on this page.
+        opens: Option<Recheck>,
     },
     /// All of these.
     All {
@@ -107,6 +122,8 @@ pub fn trace(set: &RuleSet, facts: &Facts<'_>, state: &dyn RuleState) -> Trace {
     let gate = gate(&set.site, facts);
     let mut judge = Judge::new(set, facts, state);
     let horizon = Horizon::of(&set.site, facts, gate);
+    // What a condition waits for has nothing to do with the caps.
+    let until = Horizon::of(&set.site, facts, Gate::Open).map_or(facts.now, |open| open.until);
     let rules = set
         .rules
         .iter()
@@ -121,38 +138,51 @@ pub fn trace(set: &RuleSet, facts: &Facts<'_>, state: &dyn RuleState) -> Trace {
                 rule: rule.id.clone(),
                 mode: rule.mode,
                 stopped_by: stop.map(|stop| stop.by(set).to_owned()),
-                site: traced(&mut judge, &set.site.when),
-                when: traced(&mut judge, &rule.when),
+                stop,
+                checks: checks(&mut judge, rule),
+                site: traced(&mut judge, &set.site.when, until),
+                when: traced(&mut judge, &rule.when, until),
                 opens,
             }
         })
         .collect();
-    Trace { reason: verdict.reason, gate, win: verdict.win, recheck: verdict.recheck, rules }
+    Trace {
+        reason: verdict.reason,
+        gate,
+        pause: pause(&set.site.caps, facts),
+        is_stale: facts.session.view_state(&facts.visit.event.kind, facts.page) == ViewState::Stale,
+        win: verdict.win,
+        recheck: verdict.recheck,
+        rules,
+    }
 }
 
-fn traced(judge: &mut Judge<'_>, expr: &Expr) -> Traced {
+fn traced(judge: &mut Judge<'_>, expr: &Expr, until: Timestamp) -> Traced {
     match expr {
         Expr::Test { predicate, wanted } => {
             let holds = judge.evaluator.ask(*predicate) == *wanted;
             let found = judge.evaluator.predicate(*predicate);
+            let now = judge.facts().now;
             Traced::Test {
+                predicate: *predicate,
                 field: found.map_or_else(|| Arc::from(""), |p| p.field.clone()),
                 wanted: found.map(|p| p.wanted.clone()).unwrap_or_default(),
                 is_negated: !wanted,
                 actual: found.and_then(|p| p.condition.actual(judge.facts())),
                 holds,
+                opens: if holds { None } else { waits(&judge.evaluator.outlook(expr, until), now) },
             }
         }
         Expr::All(parts) => {
-            let parts: Vec<_> = parts.iter().map(|part| traced(judge, part)).collect();
+            let parts: Vec<_> = parts.iter().map(|part| traced(judge, part, until)).collect();
             Traced::All { holds: parts.iter().all(Traced::holds), parts }
         }
         Expr::Any(parts) => {
-            let parts: Vec<_> = parts.iter().map(|part| traced(judge, part)).collect();
+            let parts: Vec<_> = parts.iter().map(|part| traced(judge, part, until)).collect();
             Traced::Any { holds: parts.iter().any(Traced::holds), parts }
         }
         Expr::Segment { name, wanted, expr } => {
-            let part = traced(judge, expr);
+            let part = traced(judge, expr, until);
             Traced::Segment {
                 name: name.clone(),
                 is_negated: !wanted,

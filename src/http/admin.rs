@@ -147,7 +147,7 @@ async fn delete_visitor(
     let (site, id) = path.into_inner();
     let live = allow(&state, &request, &site, AdminLevel::Full)?;
     let visitor = visitor(&live, &id)?;
-    state.service.store().erase(&visitor).await.map_err(unavailable)?;
+    state.service.erase(&visitor).await.map_err(unavailable)?;
     state.service.durable().await.map_err(unavailable)?;
     Ok(no_content())
 }

@@ -11,6 +11,7 @@
 //! | [`reload`] | the way to whoever reads them anew |
 //! | [`caller`] | what a request tells of its visitor besides its body |
 //! | [`decide`], [`events`] | the two public routes |
+//! | [`explain`] | why a call is answered as it is |
 //! | [`admin`] | what operators and the sites' servers do |
 //! | [`operator`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`openapi`] | `/openapi.json`, out of the wire types |
@@ -22,6 +23,7 @@ pub mod body;
 pub mod caller;
 pub mod decide;
 pub mod events;
+pub mod explain;
 pub mod openapi;
 pub mod operator;
 pub mod reload;

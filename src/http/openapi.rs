@@ -20,6 +20,7 @@ use super::wire::event_kinds::{
 };
 use super::wire::events::{EventHead, EventSchema, EventsAnswer, EventsSchema};
 use super::wire::problem::{FieldError, ProblemBody};
+use crate::explain::{About, ExplainedCondition, ExplainedRule, Explanation, Opens, RuleOutcome};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,12 +38,14 @@ use super::wire::problem::{FieldError, ProblemBody};
     paths(
         routes::decide, routes::events, routes::healthz, routes::readyz, routes::metrics,
         routes::openapi, routes::agents, routes::put_visitor, routes::get_visitor,
-        routes::delete_visitor, routes::rules, routes::reload,
+        routes::delete_visitor, routes::rules, routes::reload, routes::explain,
+        routes::explain_past,
     ),
     components(schemas(
         DecideBody, AnswerBody, EventsSchema, EventSchema, EventsAnswer, EventHead, PageViewFields,
         SignalFields, CartFields, PromptShownFields, PromptFields, ChatFields, ConvertedFields,
-        IdentifyFields, ConsentFields, NoFields, ProblemBody, FieldError,
+        IdentifyFields, ConsentFields, NoFields, ProblemBody, FieldError, Explanation, ExplainedRule,
+        ExplainedCondition, Opens, About, RuleOutcome,
     )),
     modifiers(&Security),
 )]
@@ -95,6 +98,7 @@ pub fn openapi_route(config: &mut web::ServiceConfig) {
 /// The routes as the document tells them; who answers them is elsewhere.
 #[expect(dead_code, reason = "read by the macro alone")]
 mod routes {
+    use crate::explain::Explanation;
     use crate::http::wire::agents::AgentsBody;
     use crate::http::wire::answer::AnswerBody;
     use crate::http::wire::decide::DecideBody;
@@ -281,6 +285,49 @@ mod routes {
                 headers(("Retry-After" = i64, description = "Seconds to wait"))),
         ))]
     fn reload() {}
+
+    /// Explain what would be answered to a call now, rule by rule
+    ///
+    /// The body is that of `/v1/decide`. Nothing is spent or recorded. Of the visitor only the
+    /// body tells: `client` may be given, and what it leaves out is assumed and noted. `event.at`
+    /// asks about another moment; `event.id` is not looked at.
+    #[utoipa::path(post, path = "/v1/explain", operation_id = "explain", tag = "admin",
+        request_body(content(
+            (DecideBody = "application/json"),
+            (DecideBody = "text/plain"),
+        )),
+        security(("admin" = [])),
+        responses(
+            (status = 200, description = "Every rule with every condition", body = Explanation, content_type = "application/json"),
+            (status = 400, description = "The body is not understood", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 401, description = "A token is needed", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 404, description = "No such site, or operators have no token here, or a listener of their own", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 415, description = "Neither JSON nor text/plain, or coded", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 503, description = "Not now, or the site's rules never loaded", body = ProblemBody, content_type = "application/problem+json"),
+        ))]
+    fn explain() {}
+
+    /// Explain a decision that was made, or a session as it now is
+    ///
+    /// The newest decisions are kept in memory for this: what was there then, judged by the rules
+    /// of then. A session is judged as it now is, as if its newest page asked again.
+    #[utoipa::path(get, path = "/v1/explain", operation_id = "explainPast", tag = "admin",
+        params(
+            ("decision" = Option<String>, Query, description = "The id of an answer"),
+            ("site" = Option<String>, Query, description = "With `session`: the site's key"),
+            ("session" = Option<String>, Query, description = "With `site`: the session's id"),
+        ),
+        security(("admin" = [])),
+        responses(
+            (status = 200, description = "Every rule with every condition", body = Explanation, content_type = "application/json"),
+            (status = 400, description = "Neither a decision nor a site's session is named", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 401, description = "A token is needed", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 404, description = "No such site, the decision is not kept, or operators have no token here", body = ProblemBody, content_type = "application/problem+json"),
+            (status = 503, description = "Not now, or the site's rules never loaded", body = ProblemBody, content_type = "application/problem+json"),
+        ))]
+    fn explain_past() {}
 }
 
 #[cfg(test)]

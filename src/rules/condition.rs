@@ -23,6 +23,12 @@ pub trait Condition: Send + Sync + fmt::Debug {
         Outlook::fixed(self.holds(facts) == wanted)
     }
 
+    /// How much of what is wanted is there, from 0 to 1; `None` where that has no measure.
+    fn reached(&self, facts: &Facts<'_>) -> Option<f64> {
+        let _ = facts;
+        None
+    }
+
     /// What is there now, in words; `None` where the value is missing.
     fn actual(&self, facts: &Facts<'_>) -> Option<String>;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::live::LiveSite;
+use super::recent::{Kept, Snapshot};
 use super::{Service, answer, session_key, visitors};
 use crate::domain::caps::{Claim, Claimed, Refusal};
 use crate::domain::decision::{Answer, Reason};
@@ -21,10 +22,10 @@ use crate::store::{Judged, Observation, Observed, Pending, Reply, Seen, Store, S
 const MAX_TURNS: usize = 8;
 
 /// What rules were offered to everybody, as this node knows it.
-struct Limits<'a, S: Store> {
-    store: &'a S,
-    set: &'a RuleSet,
-    now: Timestamp,
+pub(super) struct Limits<'a, S: Store> {
+    pub(super) store: &'a S,
+    pub(super) set: &'a RuleSet,
+    pub(super) now: Timestamp,
 }
 
 impl<S: Store> RuleState for Limits<'_, S> {
@@ -45,6 +46,8 @@ impl<S: Store> RuleState for Limits<'_, S> {
 struct Word {
     verdict: Verdict,
     claim: Option<Claim>,
+    /// What was seen, where decisions are kept to be explained.
+    seen: Option<Box<Snapshot>>,
 }
 
 /// One call, and all that is looked at to answer it.
@@ -56,6 +59,19 @@ struct Call<'a> {
     visitors: Vec<VisitorKey>,
     agents: Arc<AgentBoard>,
     now: Timestamp,
+    witness: &'a dyn Witness,
+}
+
+/// Sees each judging of a call as it happens, facts and all, and changes nothing.
+pub trait Witness: Sync {
+    /// A visit was judged. Where a claim is refused for its rule's sake, it is once more.
+    fn judged(&self, set: &RuleSet, facts: &Facts<'_>, verdict: &Verdict);
+}
+
+struct Unwatched;
+
+impl Witness for Unwatched {
+    fn judged(&self, _set: &RuleSet, _facts: &Facts<'_>, _verdict: &Verdict) {}
 }
 
 impl Call<'_> {
@@ -85,10 +101,23 @@ impl<S: Store> Service<S> {
         page: &Page,
         now: Timestamp,
     ) -> Arc<Answer> {
+        self.decide_before(live, visit, page, now, &Unwatched).await
+    }
+
+    /// As [`Service::decide`], before a witness.
+    pub async fn decide_before(
+        &self,
+        live: &LiveSite,
+        visit: &Visit,
+        page: &Page,
+        now: Timestamp,
+        witness: &dyn Witness,
+    ) -> Arc<Answer> {
         let (key, is_issued) = session_key(visit);
         let now = visit.event.at.unwrap_or(now);
         let agents = self.store.agents(&live.set.site.key, now);
-        let call = Call { live, visit, page, key, visitors: visitors(visit), agents, now };
+        let visitors = visitors(visit);
+        let call = Call { live, visit, page, key, visitors, agents, now, witness };
         match self.try_decide(&call, is_issued).await {
             Ok(answer) => answer,
             Err(error) => call.unavailable(&error),
@@ -124,7 +153,7 @@ impl<S: Store> Service<S> {
             let shadows = names(call.set(), &word.verdict.shadows);
             Judged { value: (word, seen.mark, answer), reply, shadows }
         };
-        let (word, mark, answer, pending) = match self
+        let (mut word, mark, answer, pending) = match self
             .timed(StoreOperation::Observe, self.store.observe(observation, judge))
             .await?
         {
@@ -155,15 +184,19 @@ impl<S: Store> Service<S> {
         if let Err(error) = self.goals(live, key, visitors, &visit.event.kind, None, *now).await {
             tracing::warn!(site = %call.set().site.key, %error, "a goal is not counted");
         }
+        let seen = word.seen.take();
         if let Some(answer) = answer {
             live.count(word.verdict.reason, Some(&word.verdict));
+            self.keep(call, seen, &answer);
             return Ok(answer);
         }
-        let answer = match self.offer(call, word, mark).await {
-            Ok((answer, true)) => return Ok(finish(pending, answer)),
-            Ok((answer, false)) => answer,
-            Err(error) => call.unavailable(&error),
-        };
+        let offered = self.offer(call, word, mark).await;
+        let (answer, is_granted) =
+            offered.unwrap_or_else(|error| (call.unavailable(&error), false));
+        self.keep(call, seen, &answer);
+        if is_granted {
+            return Ok(finish(pending, answer));
+        }
         // Repeats get this very answer, also where it is that nothing can be known.
         if let Some(pending) = pending {
             self.store.settle(key, pending, answer.clone()).await;
@@ -179,7 +212,7 @@ impl<S: Store> Service<S> {
         word: Word,
         mark: SessionMark,
     ) -> Result<(Arc<Answer>, bool), StoreError> {
-        let Word { mut verdict, mut claim } = word;
+        let Word { mut verdict, mut claim, .. } = word;
         let mut refused = Vec::new();
         while let Some(wanted) = claim.take() {
             match self.timed(StoreOperation::Claim, self.store.claim(&wanted)).await? {
@@ -202,7 +235,7 @@ impl<S: Store> Service<S> {
                         )
                         .await?
                     {
-                        Some(next) => Word { verdict, claim } = next,
+                        Some(next) => Word { verdict, claim, .. } = next,
                         None => verdict = Verdict::closed(Reason::NoMatch),
                     }
                 }
@@ -238,6 +271,7 @@ impl<S: Store> Service<S> {
         if visit.consent == Some(Consent::Denied) {
             self.timed(StoreOperation::Forget, self.store.deny(key, site.session_timeout, now))
                 .await?;
+            self.recent.forget_session(key);
         }
         // Only a history that is there already can tell of an opt-out; none is begun.
         let is_opted_out = !visitors.is_empty()
@@ -264,7 +298,23 @@ impl<S: Store> Service<S> {
         let claim = verdict
             .win
             .and_then(|win| answer::claim(set, &call.key, call.visit, seen, &facts, win));
-        Word { verdict, claim }
+        call.witness.judged(set, &facts, &verdict);
+        let is_kept = self.recent.is_on() && refused.is_empty();
+        let seen = is_kept.then(|| Box::new(Snapshot::of(set, &facts, &call.agents, &verdict)));
+        Word { verdict, claim, seen }
+    }
+
+    /// Keeps a decision to be explained.
+    fn keep(&self, call: &Call<'_>, seen: Option<Box<Snapshot>>, answer: &Arc<Answer>) {
+        let Some(snapshot) = seen else { return };
+        self.recent.keep(Kept {
+            answer: answer.clone(),
+            set: call.live.set.clone(),
+            key: call.key.clone(),
+            visit: call.visit.clone(),
+            page: call.page.clone(),
+            snapshot: *snapshot,
+        });
     }
 }
 

@@ -15,26 +15,41 @@ use crate::store::{Store, StoreError};
 
 mod answer;
 mod decide;
+mod explain;
 mod live;
 mod outcomes;
+mod recent;
 
+pub use decide::Witness;
+pub use explain::ExplainError;
 pub use live::LiveSite;
 pub use outcomes::{Conversion, Happened, Recorded};
+pub use recent::{DEFAULT_KEPT, Kept, Recent};
 
 /// What all sites share: the store, and what is counted of it. A site's rules come with each call.
 pub struct Service<S: Store> {
     store: Arc<S>,
     metrics: Arc<Metrics>,
+    recent: Recent,
 }
 
 /// Sites by their keys.
 pub type Sites = HashMap<SiteKey, Arc<LiveSite>>;
 
 impl<S: Store> Service<S> {
-    /// A service over this store.
+    /// A service over this store that keeps so many of its newest decisions to explain them.
     #[must_use]
-    pub fn new(store: Arc<S>, metrics: Arc<Metrics>) -> Self {
-        Self { store, metrics }
+    pub fn new(store: Arc<S>, metrics: Arc<Metrics>, recent: Recent) -> Self {
+        Self { store, metrics, recent }
+    }
+
+    /// Forgets everything of a visitor.
+    ///
+    /// # Errors
+    /// Where the store cannot be reached.
+    pub async fn erase(&self, visitor: &VisitorKey) -> Result<(), StoreError> {
+        self.recent.forget_visitor(visitor);
+        self.store.erase(visitor).await
     }
 
     /// Waits for something of the store, and counts how long it took and whether it failed.
@@ -64,6 +79,11 @@ impl<S: Store> Service<S> {
     #[must_use]
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// Forgets decisions that are too old to be explained.
+    pub fn sweep_recent(&self, now: Timestamp) {
+        self.recent.sweep(now);
     }
 }
 

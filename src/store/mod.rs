@@ -210,6 +210,17 @@ pub trait Store: Send + Sync + 'static {
         judge: impl FnOnce(Seen<'_>) -> T + Send,
     ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send;
 
+    /// Lets `judge` see what [`Store::observe`] would show it of that event, and records nothing.
+    /// Event ids are not looked at: a repeat is seen as if it were new.
+    ///
+    /// # Errors
+    /// Where the store cannot be reached.
+    fn peek<T: Send>(
+        &self,
+        observation: Observation<'_>,
+        judge: impl FnOnce(Seen<'_>) -> T + Send,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send;
+
     /// Takes an offer if every cap allows it: session, then visitors, then limits; a refusal
     /// leaves no trace. Offers that are not prompts (holdouts) spend no limits. Once granted,
     /// repeats of `claim.event` get `claim.answer`, and the offer outlives the session's own

@@ -18,6 +18,7 @@ mod service;
 
 mod bodies;
 mod document;
+mod explain;
 mod first_run;
 mod identity;
 mod lifecycle;

@@ -26,7 +26,9 @@ use koekake::domain::time::{Millis, Timestamp};
 use koekake::domain::visit::{
     Consent, Device, DeviceKind, Event, EventKind, Page, Place, Profile, Visit,
 };
-use koekake::store::{Judged, Observation, Observed, Outcome, Pending, Reply, Store, StoreError};
+use koekake::store::{
+    Judged, Observation, Observed, Outcome, Pending, Reply, Seen, Store, StoreError,
+};
 
 /// How long a session lasts in these tests.
 pub const TIMEOUT: i64 = 1_000;
@@ -149,29 +151,47 @@ impl<'a> Call<'a> {
     pub async fn result(&self, store: &impl Store) -> Result<Observed<Look>, StoreError> {
         let (key, names) = (session(self.session), visitors(self.visitors));
         let (visit, page) = (self.visit(self.kind.clone()), page(self.path));
-        let observation = Observation {
-            key: &key,
-            visitors: &names,
-            visit: &visit,
-            page: Some(&page),
-            timeout: Millis(TIMEOUT),
-            now: Timestamp(self.at),
-        };
+        let observation = self.observation(&key, &names, &visit, &page);
         store
             .observe(observation, |seen| Judged {
-                value: Look {
-                    is_new: false,
-                    session: seen.session.clone(),
-                    mark: seen.mark,
-                    history: seen.history.clone(),
-                    now: seen.now.0,
-                    pending: None,
-                    shadows: Vec::new(),
-                },
+                value: Look::of(seen),
                 reply: self.reply.clone(),
                 shadows: self.shadows.iter().map(|rule| Arc::from(*rule)).collect(),
             })
             .await
+    }
+
+    fn observation<'o>(
+        &self,
+        key: &'o SessionKey,
+        visitors: &'o [VisitorKey],
+        visit: &'o Visit,
+        page: &'o Page,
+    ) -> Observation<'o> {
+        let (timeout, now) = (Millis(TIMEOUT), Timestamp(self.at));
+        Observation { key, visitors, visit, page: Some(page), timeout, now }
+    }
+
+    /// Looks at what the call would be shown, without making it.
+    pub fn peek(&self, store: &impl Store) -> Look {
+        let (key, names) = (session(self.session), visitors(self.visitors));
+        let (visit, page) = (self.visit(self.kind.clone()), page(self.path));
+        let observation = self.observation(&key, &names, &visit, &page);
+        block(store.peek(observation, Look::of)).unwrap()
+    }
+
+    /// Peeks, makes the call, and holds one against the other. Nobody else may call meanwhile.
+    pub fn foreseen(&self, store: &impl Store) -> Look {
+        let (before, again) = (self.peek(store), self.peek(store));
+        let look = self.fresh(store);
+        for peeked in [before, again] {
+            let told = |look: &Look| {
+                let Look { session, mark, history, now, .. } = look;
+                format!("{session:#?} {mark:?} {history:#?} {now}")
+            };
+            assert_eq!(told(&peeked), told(&look), "what it foresaw did not come");
+        }
+        look
     }
 
     /// Makes the call, which must be recorded.
@@ -217,6 +237,20 @@ pub struct Look {
     pub now: i64,
     pub pending: Option<Pending>,
     pub shadows: Vec<Arc<str>>,
+}
+
+impl Look {
+    fn of(seen: Seen<'_>) -> Self {
+        Self {
+            is_new: false,
+            session: seen.session.clone(),
+            mark: seen.mark,
+            history: seen.history.clone(),
+            now: seen.now.0,
+            pending: None,
+            shadows: Vec::new(),
+        }
+    }
 }
 
 /// Caps that allow everything.

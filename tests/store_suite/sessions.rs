@@ -5,10 +5,10 @@ use koekake::domain::facts::Agents;
 use koekake::domain::history::History;
 use koekake::domain::session::MAX_SHADOWS;
 use koekake::domain::time::{Millis, Timestamp};
-use koekake::domain::visit::{AttributeValue, Attributes, EventKind};
+use koekake::domain::visit::{AttributeValue, Attributes, Consent, EventKind};
 use koekake::store::{Observed, Store};
 
-use super::{Room, SITE, TIMEOUT, block, call, session, visitors};
+use super::{Room, SITE, TIMEOUT, block, call, claim, deny, granted, session, visitors};
 
 pub fn a_pause_of_exactly_the_timeout_ends_it<S: Store>(make: impl Fn(Room) -> S) {
     let store = make(Room::Ample);
@@ -113,6 +113,39 @@ pub fn look_sees_without_recording<S: Store>(make: impl Fn(Room) -> S) {
     assert_eq!(look(seen.mark), Some((1, 1, Timestamp(0))));
     call("s", TIMEOUT).fresh(&store);
     assert_eq!(look(seen.mark), None);
+}
+
+pub fn peeking_foresees_and_changes_nothing<S: Store>(make: impl Fn(Room) -> S) {
+    let store = make(Room::Ample);
+    let first = call("s", 0).by(&["v"]).foreseen(&store);
+    assert_eq!((first.session.page_views, first.history.sessions), (1, 1));
+    granted(&store, &claim("s", &first, 0));
+    call("s", 10).on("/a").foreseen(&store);
+    call("s", 20).by(&["@aiko"]).foreseen(&store);
+    call("s", 5).by(&["@aiko", "v"]).foreseen(&store);
+    call("s", 30).kind(EventKind::Recheck).foreseen(&store);
+    // Another of the visitor's, and the next under the same id.
+    call("t", 40).by(&["v"]).foreseen(&store);
+    call("s", 30 + TIMEOUT).by(&["v"]).foreseen(&store);
+    // An opt-out waits for a session to begin.
+    block(store.opt_out(&session("u"), &[], true, Timestamp(50))).unwrap();
+    assert!(call("u", 60).foreseen(&store).history.is_opted_out);
+    // A denial is seen as one, and a "yes" after it begins a session with its offers.
+    let offered = call("d", 100).by(&["w"]).foreseen(&store);
+    granted(&store, &claim("d", &offered, 100));
+    deny(&store, "d", 110);
+    let denied = call("d", 120).peek(&store);
+    assert_eq!(denied.session.consent, Some(Consent::Denied));
+    assert_eq!(denied.session.page_views, 0, "nothing of it is recorded");
+    assert_eq!(call("d", 130).granting().foreseen(&store).session.offers, 1);
+}
+
+pub fn peeking_foresees_what_only_claims_remember<S: Store>(make: impl Fn(Room) -> S) {
+    let store = make(Room::Of { sessions: 1, claims: 100, visitors: 100 });
+    let first = call("s", 0).by(&["v"]).fresh(&store);
+    granted(&store, &claim("s", &first, 0));
+    call("t", 1).fresh(&store);
+    assert_eq!(call("s", 2).foreseen(&store).session.offers, 1);
 }
 
 pub fn crm_applies_under_the_present_identity<S: Store>(make: impl Fn(Room) -> S) {

@@ -89,6 +89,14 @@ impl Store for Through {
         self.laid().look(key, mark, visitors, judge).await
     }
 
+    async fn peek<T: Send>(
+        &self,
+        observation: Observation<'_>,
+        judge: impl FnOnce(Seen<'_>) -> T + Send,
+    ) -> Result<T, StoreError> {
+        self.laid().peek(observation, judge).await
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         self.laid().claim(claim).await
     }

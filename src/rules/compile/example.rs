@@ -119,7 +119,16 @@ fn sample(
 ) -> Option<Sample> {
     let ordinary = NaiveDate::from_ymd_opt(2026, 1, 14)
         .map_or(Timestamp::MIN, |date| day_start(date, site.basics.time_zone));
-    let mut now = ordinary.max(active_from) + Millis::hours(12);
+    sample_at(node, site, ordinary.max(active_from) + Millis::hours(12), cx)
+}
+
+/// The visit, at that moment unless it says another.
+pub(super) fn sample_at(
+    node: Option<&Node>,
+    site: &CompiledSite,
+    mut now: Timestamp,
+    cx: &mut Context<'_>,
+) -> Option<Sample> {
     let origin = site.basics.origins.first().unwrap_or("https://shop.example");
     let entries = match node.map(|node| &node.kind) {
         Some(NodeKind::Map(entries)) => entries.as_slice(),

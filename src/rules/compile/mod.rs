@@ -7,9 +7,12 @@ use std::sync::Arc;
 use twox_hash::XxHash3_64;
 
 use super::changes::fingerprint;
+use super::context::Context;
 use super::diagnostic::{Diagnostic, Report, Source, Span};
 use super::model::RuleSet;
 use super::raw::{Node, read};
+use super::sample::Sample;
+use crate::domain::time::Timestamp;
 use predicates::Predicates;
 
 mod allow;
@@ -166,6 +169,48 @@ fn compile(key: &str, files: &[Arc<Source>], version: Arc<str>, report: &mut Rep
     let fingerprint = site_node.map(fingerprint).unwrap_or_default();
     let sources = files.to_vec();
     RuleSet { site: compiled.site, rules, predicates, notes, sources, version, fingerprint }
+}
+
+/// A visit made up of field values, as the `given` of a rule's example reads them; at `now` unless
+/// `at` is among them. A value that begins with `[` is a list.
+///
+/// # Errors
+/// Everything that is wrong with the values.
+pub fn sample(
+    key: &str,
+    files: Vec<(String, Vec<u8>)>,
+    given: &[(&str, &str)],
+    now: Timestamp,
+) -> Result<Sample, Vec<Diagnostic>> {
+    let mut text = String::new();
+    for (field, value) in given {
+        let is_list = value.starts_with('[');
+        let value = if is_list { (*value).to_owned() } else { quoted(value) };
+        text.extend([&*quoted(field), ": ", &*value, "\n"]);
+    }
+    let source = Arc::new(Source { name: "the values".to_owned(), text });
+    let mut report = Report::default();
+    let node = read(&source, &mut report).filter(|node| !node.is_null());
+    // The site's own mistakes are told where its rules are loaded.
+    let mut unsaid = Report::default();
+    let site_file = files.into_iter().find(|(name, _)| is_site_file(name));
+    let site_file = site_file.map(|(name, bytes)| {
+        Arc::new(Source { name, text: String::from_utf8_lossy(&bytes).into_owned() })
+    });
+    let missing = || Arc::new(Source { name: SITE_FILE.to_owned(), text: String::new() });
+    let site_file = site_file.unwrap_or_else(missing);
+    let site_node = read(&site_file, &mut unsaid);
+    let mut predicates = Predicates::default();
+    let compiled =
+        site::compile(key, &site_file, site_node.as_ref(), true, &mut predicates, &mut unsaid);
+    let mut cx = Context { source: &source, report: &mut report, site: &compiled.basics };
+    let sample = example::sample_at(node.as_ref(), &compiled, now, &mut cx);
+    sample.ok_or_else(|| report.into_findings())
+}
+
+/// As a double-quoted scalar of YAML, which takes JSON's escapes.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// Whether a text may name a site, and so a folder, a metric's label and a part of a route.

@@ -422,6 +422,14 @@ impl Condition for AmountCondition {
         )
     }
 
+    fn reached(&self, facts: &Facts<'_>) -> Option<f64> {
+        let value = self.value(facts)?;
+        let (least, _) = self.ranges.0.iter().find(|(_, high)| *high >= value)?;
+        #[expect(clippy::cast_precision_loss, reason = "a share, for people to look at")]
+        let share = |value: i64, of: i64| value as f64 / of as f64;
+        (*least > 0).then(|| share(value.max(0), *least).clamp(0.0, 1.0))
+    }
+
     fn actual(&self, facts: &Facts<'_>) -> Option<String> {
         let value = self.value(facts)?;
         Some(match self.unit {

@@ -28,7 +28,7 @@ const MAX_CONVERSIONS: usize = 32;
 const MAX_OTHERS: usize = 8;
 
 /// An offer that was granted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Decision {
     pub(super) id: DecisionId,
     pub(super) rule: Arc<str>,
@@ -43,7 +43,7 @@ pub(super) struct Decision {
 }
 
 /// What one session id was offered: state of its newest run, and offers of all.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) mark: SessionMark,
     /// Whether there was a session at all, not only an opt-out before its first event.

@@ -105,7 +105,7 @@ impl MemoryStore {
 }
 
 /// Takes over what a session was offered, and what became of it.
-fn keep_offers(of: &Session, session: &mut Session) {
+pub(super) fn keep_offers(of: &Session, session: &mut Session) {
     session.offers = of.offers;
     session.is_held_out = of.is_held_out;
     session.own.clone_from(&of.own);

@@ -22,6 +22,7 @@ mod mirror;
 mod observe;
 mod outcome;
 mod packed;
+mod peek;
 mod rank;
 mod repeats;
 mod rows;
@@ -263,6 +264,15 @@ impl Store for MemoryStore {
         let session = &entry.session;
         let history = self.known_of(session, visitors);
         Ok(Some(judge(Seen { session, mark, history: &history, now: session.clock })))
+    }
+
+    async fn peek<T: Send>(
+        &self,
+        observation: Observation<'_>,
+        judge: impl FnOnce(Seen<'_>) -> T + Send,
+    ) -> Result<T, StoreError> {
+        self.known()?;
+        Ok(self.peek_at(&observation, judge))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {

@@ -303,7 +303,7 @@ fn claimed(record: &Record, event: u64) -> Option<Known> {
 }
 
 /// A session that begins with this event. The others of its visitors are borne when it is recorded.
-fn begin(seen: &Observation<'_>, now: Timestamp) -> Session {
+pub(super) fn begin(seen: &Observation<'_>, now: Timestamp) -> Session {
     let mut session =
         Session::begin(seen.page, seen.visitors.first().cloned().into_iter().collect(), now);
     session.own.sessions = 1;

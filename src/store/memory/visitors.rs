@@ -157,6 +157,22 @@ impl Visitors {
         }
     }
 
+    /// As [`Self::see`], but nothing is counted and nobody is seen.
+    pub(super) fn would_see(
+        &self,
+        history: &mut History,
+        name: &VisitorKey,
+        newly_borne_by: Option<SessionMark>,
+    ) {
+        let slot = self.slots.lock(name);
+        let Some(visitor) = slot.get(name) else { return };
+        let mut known = visitor.history.clone();
+        if newly_borne_by.is_some() && visitor.counted != newly_borne_by {
+            known.sessions = known.sessions.saturating_add(1);
+        }
+        history.merge(&known);
+    }
+
     /// Whether the visitor is new.
     fn ensure(
         &self,
