@@ -20,7 +20,7 @@
     reason = "a measurement may fail by panicking, and need not be polished"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -111,7 +111,7 @@ fn resident() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
 }
 
-fn bare(folder: &PathBuf) -> Duration {
+fn bare(folder: &Path) -> Duration {
     let snapshot = Snapshot::open(folder).unwrap();
     let began = Instant::now();
     let mut bytes = 0;
@@ -131,7 +131,7 @@ fn fill(folder: &Path, sessions: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for number in 0..sessions {
         runtime.block_on(one(&store, &site, &pages, number));
-        if number % 64 == 0 {
+        if number.is_multiple_of(64) {
             store.sweep(Timestamp(START));
         }
     }
@@ -189,7 +189,7 @@ async fn one(store: &MemoryStore, site: &SiteKey, pages: &[PageUrl], number: u32
         else {
             panic!("not recorded");
         };
-        if step == 2 && number % 10 == 0 {
+        if step == 2 && number.is_multiple_of(10) {
             let claim = claim(&key, &names, mark, number);
             assert_eq!(store.claim(&claim).await, Ok(Claimed::Granted));
         }
