@@ -237,6 +237,25 @@ fn a_session_that_may_have_gone_on_is_not_taken_to_be_over_after_a_crash() {
 }
 
 #[test]
+fn a_session_that_may_have_gone_on_does_so_however_often_it_is_restarted() {
+    let folder = Folder::new();
+    let store = folder.open();
+    prompted(&store, "s", &[], 10);
+    kill(store);
+    // Nobody calls before it is stopped again, in order this time, or cut off a second time.
+    let store = folder.open_at(950);
+    store.stop();
+    drop(store);
+    let store = folder.open_at(960);
+    (0..4).for_each(|_| store.sweep(Timestamp(20_000)));
+    until(|| written_until(&folder) == Some(15_000));
+    kill(store);
+    let store = folder.open_at(20_000);
+    let look = call("s", 1_500).fresh(&*store);
+    refused(&*store, &claim("s", &look, 1_500), Refusal::SessionCap);
+}
+
+#[test]
 fn one_process_at_a_time() {
     let folder = Folder::new();
     let first = folder.open();
@@ -423,6 +442,12 @@ fn a_kill_loses_no_more_than_is_written_behind() {
     });
     kill(store);
     goes_on(&folder.open_at(45));
+}
+
+fn written_until(folder: &Folder) -> Option<i64> {
+    let file = rusqlite::Connection::open(folder.file()).unwrap();
+    let select = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'watermark'";
+    file.query_row(select, [], |row| row.get(0)).ok()
 }
 
 fn rows(folder: &Folder, table: &str) -> i64 {
