@@ -256,6 +256,27 @@ fn a_session_that_may_have_gone_on_does_so_however_often_it_is_restarted() {
 }
 
 #[test]
+fn by_the_time_of_events_a_session_goes_on_until_the_newest_that_was_heard_of() {
+    let folder = Folder::new();
+    let config = DiskConfig { is_event_time: true, ..folder.config() };
+    let open = || {
+        let store =
+            MemoryStore::open(MemoryConfig::default(), config.clone(), Timestamp(0)).unwrap();
+        until(|| store.fault().is_none());
+        store
+    };
+    let store = open();
+    prompted(&store, "s", &[], 10);
+    // Others' events; those of this session since then may be lost.
+    store.sweep(Timestamp(5_900));
+    until(|| written_until(&folder) == Some(900));
+    kill(store);
+    let store = open();
+    let look = call("s", 1_800).fresh(&*store);
+    refused(&*store, &claim("s", &look, 1_800), Refusal::SessionCap);
+}
+
+#[test]
 fn one_process_at_a_time() {
     let folder = Folder::new();
     let first = folder.open();

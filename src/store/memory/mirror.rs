@@ -74,8 +74,8 @@ impl MemoryStore {
         })?;
         database.offers(|offer| self.limits.put(offer))?;
         if let Some(run) = run.as_ref().filter(|run| !run.was_stopped) {
-            let resumed = now.or(newest);
-            self.claims.go_on(run.watermark.map(Timestamp), resumed);
+            let known = run.watermark.map(Timestamp);
+            self.claims.go_on(known, now.or(newest.max(known)));
         }
         let key = run.map_or_else(rand::random, |run| run.event_key);
         let key = *self.event_key.get_or_init(|| key);
