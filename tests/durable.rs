@@ -277,6 +277,27 @@ fn by_the_time_of_events_a_session_goes_on_until_the_newest_that_was_heard_of() 
 }
 
 #[test]
+fn a_clean_stop_loses_nothing_of_sessions_that_were_just_being_written() {
+    const MANY: usize = 3_000;
+    let folder = Folder::new();
+    // Always at it.
+    let config = DiskConfig { write_behind: Duration::ZERO, ..folder.config() };
+    let store = MemoryStore::open(MemoryConfig::default(), config, Timestamp(0)).unwrap();
+    for round in 1..=3 {
+        for number in 0..MANY {
+            call(&format!("s{number}"), round).fresh(&*store);
+        }
+    }
+    store.stop();
+    drop(store);
+    let store = folder.open_at(10);
+    for number in 0..MANY {
+        let look = call(&format!("s{number}"), 10).fresh(&*store);
+        assert_eq!(look.session.page_views, 4, "session {number}");
+    }
+}
+
+#[test]
 fn one_process_at_a_time() {
     let folder = Folder::new();
     let first = folder.open();
