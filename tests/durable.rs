@@ -298,6 +298,43 @@ fn a_clean_stop_loses_nothing_of_sessions_that_were_just_being_written() {
 }
 
 #[test]
+fn whoever_reads_the_file_for_long_keeps_no_prompt_waiting() {
+    let folder = Folder::new();
+    let store = folder.open();
+    prompted(&store, "before", &[], 10);
+    let reader = rusqlite::Connection::open(folder.file()).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(&reader, "claims"), 1);
+    // While it reads, the log can only grow: to more than the writer is content with.
+    let names = visitors(&["@customer"]);
+    for text in ["x", "y"].iter().cycle().take(70) {
+        let large = AttributeValue::Text(text.repeat(1 << 20).into());
+        let crm = Attributes(vec![("notes".into(), large)]);
+        block(store.set_crm(&names[0], crm, Timestamp(20))).unwrap();
+        block(store.durable()).unwrap();
+    }
+    assert!(folder.0.join("koekake.db-wal").metadata().unwrap().len() > 64 << 20);
+    // Whoever waits too long for the disk is told so by the sweep.
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                store.sweep(Timestamp(20));
+                std::thread::yield_now();
+            }
+        });
+        let offers = ["a", "b", "c"].map(|name| {
+            let look = call(name, 20).fresh(&*store);
+            granted(&*store, &claim(name, &look, 20));
+            block(store.durable())
+        });
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(offers.map(|offer| offer.map_err(|error| error.to_string())), [(); 3].map(Ok));
+    });
+    assert_eq!(count(&reader, "claims"), 1, "it sees the moment at which it began");
+}
+
+#[test]
 fn one_process_at_a_time() {
     let folder = Folder::new();
     let first = folder.open();
@@ -493,7 +530,10 @@ fn written_until(folder: &Folder) -> Option<i64> {
 }
 
 fn rows(folder: &Folder, table: &str) -> i64 {
-    let file = rusqlite::Connection::open(folder.file()).unwrap();
+    count(&rusqlite::Connection::open(folder.file()).unwrap(), table)
+}
+
+fn count(file: &rusqlite::Connection, table: &str) -> i64 {
     file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
