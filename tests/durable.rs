@@ -237,6 +237,104 @@ fn a_session_that_may_have_gone_on_is_not_taken_to_be_over_after_a_crash() {
 }
 
 #[test]
+fn a_session_that_may_have_gone_on_does_so_however_often_it_is_restarted() {
+    let folder = Folder::new();
+    let store = folder.open();
+    prompted(&store, "s", &[], 10);
+    kill(store);
+    // Nobody calls before it is stopped again, in order this time, or cut off a second time.
+    let store = folder.open_at(950);
+    store.stop();
+    drop(store);
+    let store = folder.open_at(960);
+    (0..4).for_each(|_| store.sweep(Timestamp(20_000)));
+    until(|| written_until(&folder) == Some(15_000));
+    kill(store);
+    let store = folder.open_at(20_000);
+    let look = call("s", 1_500).fresh(&*store);
+    refused(&*store, &claim("s", &look, 1_500), Refusal::SessionCap);
+}
+
+#[test]
+fn by_the_time_of_events_a_session_goes_on_until_the_newest_that_was_heard_of() {
+    let folder = Folder::new();
+    let config = DiskConfig { is_event_time: true, ..folder.config() };
+    let open = || {
+        let store =
+            MemoryStore::open(MemoryConfig::default(), config.clone(), Timestamp(0)).unwrap();
+        until(|| store.fault().is_none());
+        store
+    };
+    let store = open();
+    prompted(&store, "s", &[], 10);
+    // Others' events; those of this session since then may be lost.
+    store.sweep(Timestamp(5_900));
+    until(|| written_until(&folder) == Some(900));
+    kill(store);
+    let store = open();
+    let look = call("s", 1_800).fresh(&*store);
+    refused(&*store, &claim("s", &look, 1_800), Refusal::SessionCap);
+}
+
+#[test]
+fn a_clean_stop_loses_nothing_of_sessions_that_were_just_being_written() {
+    const MANY: usize = 3_000;
+    let folder = Folder::new();
+    // Always at it.
+    let config = DiskConfig { write_behind: Duration::ZERO, ..folder.config() };
+    let store = MemoryStore::open(MemoryConfig::default(), config, Timestamp(0)).unwrap();
+    for round in 1..=3 {
+        for number in 0..MANY {
+            call(&format!("s{number}"), round).fresh(&*store);
+        }
+    }
+    store.stop();
+    drop(store);
+    let store = folder.open_at(10);
+    for number in 0..MANY {
+        let look = call(&format!("s{number}"), 10).fresh(&*store);
+        assert_eq!(look.session.page_views, 4, "session {number}");
+    }
+}
+
+#[test]
+fn whoever_reads_the_file_for_long_keeps_no_prompt_waiting() {
+    let folder = Folder::new();
+    let store = folder.open();
+    prompted(&store, "before", &[], 10);
+    let reader = rusqlite::Connection::open(folder.file()).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(&reader, "claims"), 1);
+    // While it reads, the log can only grow: to more than the writer is content with.
+    let names = visitors(&["@customer"]);
+    for text in ["x", "y"].iter().cycle().take(70) {
+        let large = AttributeValue::Text(text.repeat(1 << 20).into());
+        let crm = Attributes(vec![("notes".into(), large)]);
+        block(store.set_crm(&names[0], crm, Timestamp(20))).unwrap();
+        block(store.durable()).unwrap();
+    }
+    assert!(folder.0.join("koekake.db-wal").metadata().unwrap().len() > 64 << 20);
+    // Whoever waits too long for the disk is told so by the sweep.
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                store.sweep(Timestamp(20));
+                std::thread::yield_now();
+            }
+        });
+        let offers = ["a", "b", "c"].map(|name| {
+            let look = call(name, 20).fresh(&*store);
+            granted(&*store, &claim(name, &look, 20));
+            block(store.durable())
+        });
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(offers.map(|offer| offer.map_err(|error| error.to_string())), [(); 3].map(Ok));
+    });
+    assert_eq!(count(&reader, "claims"), 1, "it sees the moment at which it began");
+}
+
+#[test]
 fn one_process_at_a_time() {
     let folder = Folder::new();
     let first = folder.open();
@@ -425,8 +523,17 @@ fn a_kill_loses_no_more_than_is_written_behind() {
     goes_on(&folder.open_at(45));
 }
 
-fn rows(folder: &Folder, table: &str) -> i64 {
+fn written_until(folder: &Folder) -> Option<i64> {
     let file = rusqlite::Connection::open(folder.file()).unwrap();
+    let select = "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'watermark'";
+    file.query_row(select, [], |row| row.get(0)).ok()
+}
+
+fn rows(folder: &Folder, table: &str) -> i64 {
+    count(&rusqlite::Connection::open(folder.file()).unwrap(), table)
+}
+
+fn count(file: &rusqlite::Connection, table: &str) -> i64 {
     file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 

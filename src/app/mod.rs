@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -167,6 +167,7 @@ pub fn start(
         identity_keys: identity_keys(config)?,
         event_time: event_time(config),
         newest_event: AtomicI64::new(i64::MIN),
+        is_clocked: AtomicBool::new(false),
     });
     let mut reloader = reload::Reloader::new(config, state.clone());
     reloader.first()?;

@@ -158,7 +158,10 @@ pub fn event_time(state: &State, caller: Caller, at: Option<Timestamp>) -> Optio
         EventTime::FromOperators => caller == Caller::Operator,
         EventTime::FromAll => true,
     };
-    let at = at.filter(|_| is_trusted)?;
-    state.trusted_event(at);
-    Some(at)
+    let at = at.filter(|_| is_trusted);
+    match at {
+        Some(at) => state.trusted_event(at),
+        None => state.clocked(),
+    }
+    at
 }

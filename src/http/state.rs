@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -54,6 +54,8 @@ pub struct State {
     pub event_time: EventTime,
     /// The newest event time that was trusted.
     pub newest_event: AtomicI64,
+    /// Whether a call came whose time is the clock's.
+    pub is_clocked: AtomicBool,
 }
 
 /// Whose `event.at` counts.
@@ -108,14 +110,21 @@ impl State {
     }
 
     /// The time by which sessions are over: where events bring their own, the newest of those.
+    /// Before any call came nobody knows which it will be: then nothing is over, least of all what
+    /// an earlier process kept by the time of events.
     pub fn sweep_time(&self) -> Timestamp {
         match self.event_time {
             EventTime::Ignored => self.clock.now(),
             _ => match self.newest_event.load(Ordering::Relaxed) {
-                i64::MIN => self.clock.now(),
+                i64::MIN if self.is_clocked.load(Ordering::Relaxed) => self.clock.now(),
                 newest => Timestamp(newest),
             },
         }
+    }
+
+    /// Remembers that a call's time is the clock's.
+    pub fn clocked(&self) {
+        self.is_clocked.store(true, Ordering::Relaxed);
     }
 
     /// Remembers an event time that was trusted.

@@ -77,12 +77,21 @@ impl Watched {
                 changed();
             }
         });
+        self.arm_with(made, paths)
+    }
+
+    fn arm_with(
+        &mut self,
+        made: notify::Result<RecommendedWatcher>,
+        paths: &[PathBuf],
+    ) -> Vec<String> {
+        let wanted = wanted(paths);
+        // Also where the system grants no watcher: to try again without a pause would help nobody.
+        self.armed = identities(&wanted);
         let watcher = match made {
             Ok(watcher) => self.watcher.insert(watcher),
             Err(error) => return self.say(Path::new("anything"), &error),
         };
-        let wanted = wanted(paths);
-        self.armed = identities(&wanted);
         let mut failed = Vec::new();
         for folder in wanted.into_iter().filter(|path| path.is_dir()) {
             match watcher.watch(&folder, RecursiveMode::NonRecursive) {
@@ -172,5 +181,18 @@ mod tests {
         assert!(!tells(EventKind::Access(AccessKind::Close(AccessMode::Read)), "/srv/rules/a/b"));
         assert!(!tells(changed, "/srv/log"));
         assert!(is_of_interest(&Event::new(EventKind::Other).set_flag(Flag::Rescan), &roots));
+    }
+
+    #[test]
+    fn without_a_watcher_it_is_left_to_the_poll() {
+        let folder = [std::env::temp_dir()];
+        let mut watched = Watched::new(Watch::default(), &folder, || {});
+        let refused = || Err(notify::Error::generic("too many open files"));
+        assert_eq!(
+            watched.arm_with(refused(), &folder),
+            ["cannot watch anything: too many open files"]
+        );
+        assert!(watched.is_armed(&folder), "or it would be armed again and again, for ever");
+        assert!(watched.arm_with(refused(), &folder).is_empty(), "it is said once");
     }
 }

@@ -4,7 +4,7 @@ use koekake::config::Setting;
 use koekake::domain::time::Millis;
 use serde_json::{Value, json};
 
-use crate::service::{FRIDAY, Service, page, rule, rules, shop};
+use crate::service::{FRIDAY, Service, Setup, page, reason, rule, rules, shop};
 
 const FREELY: &str = "caps: { per_session: 1000, cooldown: 0, between: 0 }\n";
 
@@ -267,4 +267,27 @@ fn one_session_id_at_two_sites_is_two_sessions() {
     let mut more = page("/");
     more["site"] = "other".into();
     assert_eq!(service.ask("a", more)["reason"], "rule_matched");
+}
+
+#[test]
+fn by_the_time_of_events_nobody_is_forgotten_at_a_restart() {
+    // Years ago by the clock: what was kept must not be judged by that before anybody called.
+    let of_years_ago = |setup: Setup| {
+        setup
+            .flag(Setting::TrustEventTime, "true")
+            .flag(Setting::MaxSessions, "10")
+            .keeping()
+            .admin()
+            .start()
+    };
+    let all = rules([rule("all", "")]);
+    let service = of_years_ago(shop("caps: { cooldown: 0s, between: 0s }", &all));
+    let at = |at: &str| event("page_view", json!({ "at": at }));
+    assert_eq!(service.ask("a", at("2019-11-20T10:00:00+09:00"))["show"], true);
+
+    let service = of_years_ago(Setup::again(service.stopped()));
+    // Long enough for some sweeps, which are every 20 ms.
+    (0..500).for_each(|_| drop(service.operate("GET", "/v1/rules")));
+    let later = service.ask("a", at("2019-11-20T10:01:00+09:00"));
+    assert_eq!((&later["show"], reason(&later)), (&json!(false), "already_prompted".to_owned()));
 }

@@ -290,7 +290,12 @@ impl Database {
     pub fn tidy(&self) -> Result<(), DiskError> {
         let log = log_of(&self.file);
         if std::fs::metadata(log).is_ok_and(|log| log.len() > LARGE_LOG) {
-            self.checkpoint("TRUNCATE")?;
+            // Who reads the file now may do so for minutes, and no prompt can wait for that.
+            let patience = |time| self.connection.busy_timeout(time).map_err(|e| self.failed(e));
+            patience(Duration::ZERO)?;
+            let emptied = self.checkpoint("TRUNCATE");
+            patience(BUSY)?;
+            emptied?;
         }
         let free = self
             .connection

@@ -352,10 +352,14 @@ impl Claims {
     /// until `resumed`, so that none of them is thought to be over too early.
     pub(super) fn go_on(&self, known: Option<Timestamp>, resumed: Option<Timestamp>) {
         let Some(resumed) = resumed else { return };
-        self.slots.for_each(|_, record| {
+        self.slots.for_each(|key, record| {
             if !record.is_over(record.timeout, known.unwrap_or(Timestamp::MIN)) {
                 record.last_active_at = record.last_active_at.max(resumed);
                 record.clock = record.clock.max(resumed);
+                // The next start must know it too, whether or not anybody calls before.
+                if let Some(journal) = &self.journal {
+                    journal.mark(|marks| marks.claim(key));
+                }
             }
         });
     }

@@ -50,6 +50,8 @@ impl MemoryStore {
         self.claims.clear();
         self.visitors.clear();
         self.limits.clear();
+        // Of an attempt before this one nothing is to be written.
+        self.journal.iter().for_each(|journal| drop(journal.take_sessions()));
         let run = database.last_run()?;
         let mut sites = Sites::default();
         let mut newest = None;
@@ -74,8 +76,8 @@ impl MemoryStore {
         })?;
         database.offers(|offer| self.limits.put(offer))?;
         if let Some(run) = run.as_ref().filter(|run| !run.was_stopped) {
-            let resumed = now.or(newest);
-            self.claims.go_on(run.watermark.map(Timestamp), resumed);
+            let known = run.watermark.map(Timestamp);
+            self.claims.go_on(known, now.or(newest.max(known)));
         }
         let key = run.map_or_else(rand::random, |run| run.event_key);
         let key = *self.event_key.get_or_init(|| key);
@@ -145,4 +147,39 @@ fn session_key(sites: &mut Sites, row: &Row<'_>) -> Result<SessionKey, String> {
 
 fn change(table: Table, site: &SiteKey, name: String, body: Option<Vec<u8>>) -> Change {
     Change { table, site: Arc::clone(site), name, body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::Journal;
+    use super::super::sessions::{Begun, Locked};
+    use super::super::{MemoryConfig, MemoryStore};
+    use super::*;
+    use crate::domain::session::Session;
+    use crate::domain::time::Millis;
+    use crate::store::disk::Folder;
+
+    #[test]
+    fn reading_it_again_and_again_leaves_nothing_behind() {
+        let name = format!("koekake-mirror-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let mut database = Database::open(Folder::take(&folder).unwrap()).unwrap();
+        let journal = Arc::new(Journal::new());
+        let store = MemoryStore::with(MemoryConfig::default(), Some(journal.clone()));
+        let id = PageId::parse("s-------------------").unwrap();
+        let key = SessionKey { site: "shop".into(), id };
+        let Locked::Free(free) = store.sessions.lock_with_room(&key, Timestamp(1)) else {
+            panic!("nobody is there");
+        };
+        let session = Session::begin(None, Vec::new(), Timestamp(1));
+        let begun = Begun { session, timeout: Millis(1_000), has_claims: false };
+        drop(store.sessions.fill(free, begun));
+        database.write(&store.batch(&Marks::default(), std::slice::from_ref(&key))).unwrap();
+        for _ in 0..3 {
+            assert_eq!(store.load(&database, None).unwrap().sessions, 1);
+            assert!(journal.take_sessions().is_empty(), "it is as the file has it");
+        }
+        drop(database);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -119,8 +119,9 @@ impl Writer {
             let work = self.journal.take(state.next, !state.backlog.is_empty());
             let Some(store) = self.store.upgrade() else { return };
             let is_time = Instant::now() >= state.next || work.is_stopping;
-            if state.backlog.is_empty() && is_time {
-                state.backlog = self.journal.take_sessions();
+            // The last portions of what was being written are no reason to leave out what came since.
+            if (state.backlog.is_empty() && is_time) || work.is_stopping {
+                state.backlog.extend(self.journal.take_sessions());
                 state.watermark = newest.map(|newest| newest - IN_FLIGHT.0);
                 state.next = Instant::now() + self.config.write_behind;
             }
