@@ -8,7 +8,7 @@
 //! | [`rules`] | rule files → a [`rules::model::RuleSet`], or every diagnostic at once |
 //! | [`engine`] | a rule set, facts and a moment → a verdict, its recheck and its trace |
 //! | [`explain`] | the engine's trace in words: what was wanted, what was there, what would have to change |
-//! | [`store`] | sessions, histories and claims behind one contract; in memory |
+//! | [`store`] | sessions, histories and claims behind one contract; in memory, with a data folder as its mirror |
 //! | [`enrich`] | address → client → place; user agent → device |
 //! | [`reload`] | rule folders on disk → the files of each site |
 //! | [`config`] | file, environment and flags → settings, with where each came from |
@@ -45,7 +45,8 @@
 //! # Invariants
 //!
 //! 1. A session is offered at most `caps.per_session` prompts, whatever is retried, raced or
-//!    evicted. Where the service cannot know, it offers none.
+//!    evicted, and whenever the process is killed or the power fails. Where the service cannot
+//!    know, it offers none.
 //! 2. The answer of the engine is the answer of the naive reading: the first eligible rule by
 //!    priority whose every condition holds.
 //! 3. Every command runs the same compile and the same decide.

@@ -14,7 +14,7 @@ use super::settings::SettingsArguments;
 use super::{EXIT_FINDINGS, EXIT_FINE, OutputFormat};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Setting};
 use crate::domain::history::History;
 use crate::domain::ids::{PageId, VisitorId, VisitorKey};
 use crate::domain::time::Timestamp;
@@ -25,6 +25,9 @@ use crate::store::memory::{export_offer, export_row};
 /// What may stand after `koekake data`.
 #[derive(Debug, Clone, Args)]
 pub struct DataArguments {
+    /// The folder [default: the setting `data`]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data: Option<String>,
     #[command(subcommand)]
     what: What,
 }
@@ -51,8 +54,8 @@ enum What {
         /// The site's key
         #[arg(long)]
         site: String,
-        /// The visitor's id at the site, as in an identity token; or `page:` and the id that the
-        /// page made
+        /// The visitor's id at the site, as in an identity token; or as `export` names it:
+        /// `identity:` and that id, `page:` and the id that the page made
         #[arg(long)]
         visitor: String,
     },
@@ -60,6 +63,10 @@ enum What {
 
 /// Does what is asked with the folder of the setting `data`.
 pub fn run(arguments: DataArguments, settings: SettingsArguments) -> anyhow::Result<u8> {
+    let settings = arguments
+        .data
+        .iter()
+        .fold(settings, |settings, folder| settings.with(Setting::Data, folder.clone()));
     let config = settings.load()?.config;
     let folder =
         config.data.clone().context("the setting `data` is `none`: name the folder with --data")?;
@@ -203,9 +210,12 @@ fn backup(folder: &Path, to: &Path) -> anyhow::Result<()> {
 
 fn erase(config: &Config, folder: &Path, site: &str, visitor: &str) -> anyhow::Result<u8> {
     Snapshot::open(folder)?;
-    let id = match visitor.strip_prefix("page:") {
-        Some(id) => VisitorId::Page(PageId::parse(id).with_context(|| format!("`{id}`"))?),
-        None => VisitorId::Identity(visitor.into()),
+    let id = match visitor.split_once(':') {
+        Some(("page", id)) => {
+            VisitorId::Page(PageId::parse(id).with_context(|| format!("`{id}`"))?)
+        }
+        Some(("identity", id)) => VisitorId::Identity(id.into()),
+        _ => VisitorId::Identity(visitor.into()),
     };
     let key = VisitorKey { site: site.into(), id };
     let store = app::store(config, SystemClock.now())?;

@@ -22,6 +22,12 @@ impl SettingsArguments {
         Self { file: later.file.or(self.file), flags: self.flags }
     }
 
+    /// These with one more over them.
+    pub fn with(mut self, setting: Setting, text: String) -> Self {
+        self.flags.push((setting, text));
+        self
+    }
+
     /// Reads file and environment, and puts these over them.
     ///
     /// # Errors

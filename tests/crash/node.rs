@@ -5,6 +5,8 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -71,6 +73,8 @@ pub struct Node {
     data: String,
     /// More of its environment.
     environment: Vec<(String, String)>,
+    /// Where another binary or user is to run than the usual.
+    program: Option<(PathBuf, u32)>,
     child: Option<Child>,
     /// How long its last start took until it listened.
     pub start_up: Duration,
@@ -92,6 +96,7 @@ impl Node {
             folder: folder.to_owned(),
             data: data.to_owned(),
             environment: Vec::new(),
+            program: None,
             child: None,
             start_up: Duration::ZERO,
         }
@@ -100,6 +105,18 @@ impl Node {
     /// Sets a variable from the next start on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// From the next start on, permissions bind it: they do not bind root, so where this is root it
+    /// runs as nobody, from a copy that nobody can reach.
+    pub fn heed_permissions(&mut self) {
+        const NOBODY: u32 = 65_534;
+        if self.folder.metadata().unwrap().uid() != 0 {
+            return;
+        }
+        let copy = self.folder.join("koekake");
+        std::fs::copy(env!("CARGO_BIN_EXE_koekake"), &copy).unwrap();
+        self.program = Some((copy, NOBODY));
     }
 
     pub fn data(&self) -> PathBuf {
@@ -177,8 +194,13 @@ impl Node {
     }
 
     /// The binary with the settings of its folder alone.
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_koekake"));
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let usual = || Command::new(env!("CARGO_BIN_EXE_koekake"));
+        let mut command = self.program.as_ref().map_or_else(usual, |(program, user)| {
+            let mut command = Command::new(program);
+            command.uid(*user).gid(*user);
+            command
+        });
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KOEKAKE_")) {
             command.env_remove(name);
         }

@@ -22,7 +22,7 @@ pub enum DiskError {
         holder: Option<u32>,
     },
     /// There is nothing.
-    #[error("{} is not there: nothing was kept in this folder yet", .0.display())]
+    #[error("{} is not there: nothing was kept in this folder yet, or it is another one: name it with --data", .0.display())]
     Missing(PathBuf),
     /// A newer version wrote it.
     #[error(
