@@ -109,6 +109,7 @@ impl Node {
 
     /// From the next start on, permissions bind it: they do not bind root, so where this is root it
     /// runs as nobody, from a copy that nobody can reach.
+    #[allow(dead_code, reason = "tests/data_command.rs has a folder that is read-only")]
     pub fn heed_permissions(&mut self) {
         const NOBODY: u32 = 65_534;
         if self.folder.metadata().unwrap().uid() != 0 {
