@@ -65,6 +65,8 @@ fn main() {
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(' '), "it told no figures: {errors}");
         let (seconds, memory) = text.trim().split_once(' ').expect("two figures");
         let seconds: f64 = seconds.parse().unwrap();
         let ratio = seconds / bare.as_secs_f64();
@@ -135,6 +137,9 @@ fn fill(folder: &Path, sessions: u32) {
             store.sweep(Timestamp(START));
         }
     }
+    let stats = store.stats();
+    let live: u64 = stats.sessions_active.iter().map(|(_, count)| count).sum();
+    assert_eq!(live, u64::from(sessions), "{:?}", stats.sessions_evicted);
     store.stop();
 }
 

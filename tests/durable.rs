@@ -433,6 +433,23 @@ fn a_file_taken_away_while_it_runs_is_written_anew() {
 }
 
 #[test]
+fn a_log_taken_away_while_it_runs_loses_nothing() {
+    let folder = Folder::new();
+    let store = folder.open();
+    prompted(&store, "before", &["v"], 10);
+    std::fs::remove_file(folder.0.join("koekake.db-wal")).unwrap();
+    let look = call("during", 20).fresh(&*store);
+    granted(&*store, &claim("during", &look, 20));
+    until(|| block(store.durable()).is_ok());
+    kill(store);
+    let store = folder.open_at(100);
+    for name in ["before", "during"] {
+        let look = call(name, 100).fresh(&*store);
+        refused(&*store, &claim(name, &look, 100), Refusal::SessionCap);
+    }
+}
+
+#[test]
 fn a_clock_that_went_back_an_hour_frees_nobody() {
     const HOUR: i64 = 3_600_000;
     let folder = Folder::new();

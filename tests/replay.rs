@@ -178,8 +178,6 @@ fn replay(site: &str, calls: &[Call]) -> (Server, Service) {
         &rules,
         "--geoip",
         &geoip,
-        "--data",
-        "none",
         "--trust-event-time",
         "--rate-limit",
         "off",

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::decision::Answer;
+use crate::domain::decision::{Answer, Reason};
 use crate::domain::facts::Facts;
 use crate::domain::time::Timestamp;
 use crate::engine::trace::{RuleTrace, Trace, trace};
@@ -65,6 +65,19 @@ pub struct Explanation {
     pub notes: Vec<String>,
     /// Every rule, in the order in which they are asked.
     pub rules: Vec<ExplainedRule>,
+}
+
+impl Explanation {
+    /// The same where nothing can be remembered now: what would show does not.
+    #[must_use]
+    pub fn unless_kept(mut self, fault: &str) -> Self {
+        if self.show {
+            self.show = false;
+            Reason::Unavailable.as_str().clone_into(&mut self.reason);
+            self.summary = format!("No prompt is offered, as none could be remembered: {fault}");
+        }
+        self
+    }
 }
 
 /// Everything about one rule.

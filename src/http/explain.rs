@@ -18,7 +18,7 @@ use crate::config::AdminLevel;
 use crate::domain::ids::{DecisionId, PageId, SessionKey};
 use crate::domain::visit::{Device, DeviceKind, Place};
 use crate::enrich::device::{ClientHints, Devices};
-use crate::explain::Explanation;
+use crate::explain::{About, Explanation};
 use crate::rules::language::accept_language;
 use crate::service::ExplainError;
 
@@ -103,7 +103,7 @@ async fn explain_call(
         .explain_call(&live, &visit, &page, now, client.notes)
         .await
         .map_err(|error| Problem::unavailable(error.to_string(), 5))?;
-    Ok(answer(&explained))
+    Ok(answer(&state, explained))
 }
 
 /// What is asked of the past.
@@ -148,7 +148,7 @@ async fn explain_past(
         _ => return Err(wrong()),
     };
     match explained {
-        Ok(explained) => Ok(answer(&explained)),
+        Ok(explained) => Ok(answer(&state, explained)),
         Err(error @ ExplainError::NotKept) => {
             Err(Problem::new(ProblemKind::NotFound, format!("Nothing to explain: {error}")))
         }
@@ -156,7 +156,12 @@ async fn explain_past(
     }
 }
 
-fn answer(explained: &Explanation) -> HttpResponse {
+fn answer(state: &State, explained: Explanation) -> HttpResponse {
+    let explained = match state.service.store().fault() {
+        // What was answered then was answered.
+        Some(fault) if explained.about != About::Decision => explained.unless_kept(&fault),
+        _ => explained,
+    };
     // Plain texts and numbers: it always becomes JSON.
-    reply::json(StatusCode::OK, serde_json::to_vec(explained).unwrap_or_default())
+    reply::json(StatusCode::OK, serde_json::to_vec(&explained).unwrap_or_default())
 }

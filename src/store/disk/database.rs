@@ -112,7 +112,8 @@ pub struct Run {
 pub struct Database {
     connection: Connection,
     file: PathBuf,
-    identity: Option<(u64, u64)>,
+    /// Which file and which log are open.
+    identity: [Identity; 2],
     /// Goes last: nobody else may open the file before it is closed.
     _folder: Folder,
 }
@@ -134,7 +135,7 @@ impl Database {
             migrate(&mut connection, format).map_err(failed)?;
         }
         sync_folder(folder.path())?;
-        let identity = identity(&file);
+        let identity = identities(&file);
         Ok(Self { connection, file, identity, _folder: folder })
     }
 
@@ -169,9 +170,12 @@ impl Database {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn begin_run(&self, event_key: [u8; 16]) -> Result<(), DiskError> {
+    pub fn begin_run(&mut self, event_key: [u8; 16]) -> Result<(), DiskError> {
         let key = format!("{:032x}", u128::from_be_bytes(event_key));
-        self.set_meta(&[("event_key", &key), ("run", "running")])
+        self.set_meta(&[("event_key", &key), ("run", "running")])?;
+        // The first write makes the log, which stays as long as the file is open.
+        self.identity = identities(&self.file);
+        Ok(())
     }
 
     /// Notes that everything is written and nothing more will be.
@@ -212,7 +216,7 @@ impl Database {
     /// # Errors
     /// Whatever kept it from being written; then nothing of it was.
     pub fn write(&mut self, batch: &Batch) -> Result<(), DiskError> {
-        if identity(&self.file) != self.identity {
+        if identities(&self.file) != self.identity {
             return Err(DiskError::Gone(self.file.clone()));
         }
         self.try_write(batch).map_err(|source| self.failed(source))
@@ -466,15 +470,22 @@ fn sum_of(table: Table, site: &str, name: &str, body: &[u8]) -> u64 {
     hash.finish()
 }
 
-/// Which file stands at that path.
+/// Tells a file from another of its name.
+type Identity = Option<(u64, u64)>;
+
+/// Which database and which log stand at that path: commits to one that was taken away are lost.
+fn identities(file: &Path) -> [Identity; 2] {
+    [identity(file), identity(&log_of(file))]
+}
+
 #[cfg(unix)]
-fn identity(file: &Path) -> Option<(u64, u64)> {
+fn identity(file: &Path) -> Identity {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(file).ok().map(|found| (found.dev(), found.ino()))
 }
 
 #[cfg(not(unix))]
-fn identity(file: &Path) -> Option<(u64, u64)> {
+fn identity(file: &Path) -> Identity {
     // Elsewhere a file that is open cannot be moved.
     std::fs::metadata(file).ok().map(|_| (0, 0))
 }

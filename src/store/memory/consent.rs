@@ -55,7 +55,6 @@ impl MemoryStore {
         let mut session = Session::begin(None, Vec::new(), now);
         let mut has_claims = false;
         if let Some(record) = records.get_mut(key) {
-            self.mark(|marks| marks.claim(key));
             record.forget_visitors();
             if !record.is_over(timeout, now) {
                 session = Session::begin(None, Vec::new(), now.max(record.clock));
@@ -82,8 +81,11 @@ impl MemoryStore {
             Locked::There(mut guard) => self.sessions.replace(&mut guard, begun),
             Locked::Free(free) => drop(self.sessions.fill(free, begun)),
         }
-        // What was known of the session must not wait to go.
-        self.mark(|marks| marks.session(key));
+        // What was known of the session must not wait to go, and both are written together.
+        self.mark(|marks| {
+            marks.claim(key);
+            marks.session(key);
+        });
     }
 
     /// Puts a session in place of the "no" that was taken back.

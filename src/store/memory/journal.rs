@@ -263,6 +263,8 @@ impl Journal {
     pub(super) fn failed(&self, marks: Marks, why: &str) -> bool {
         let mut inner = self.lock();
         inner.marks.restore(marks);
+        // No claim asks while nothing can be written: it is tried again without being asked.
+        inner.is_urgent = true;
         self.set_fault(&mut inner, State::Failing, why)
     }
 

@@ -43,7 +43,7 @@ impl MemoryStore {
     /// Reads all that an earlier process kept, in place of what is in memory.
     pub(super) fn load(
         &self,
-        database: &Database,
+        database: &mut Database,
         now: Option<Timestamp>,
     ) -> Result<Kept, DiskError> {
         self.sessions.clear();
@@ -111,7 +111,7 @@ impl MemoryStore {
     }
 
     /// Takes possession of another file for what is in memory.
-    pub(super) fn begin_run(&self, database: &Database) -> Result<(), DiskError> {
+    pub(super) fn begin_run(&self, database: &mut Database) -> Result<(), DiskError> {
         database.begin_run(self.event_key.get().copied().unwrap_or_default())
     }
 
@@ -176,7 +176,7 @@ mod tests {
         drop(store.sessions.fill(free, begun));
         database.write(&store.batch(&Marks::default(), std::slice::from_ref(&key))).unwrap();
         for _ in 0..3 {
-            assert_eq!(store.load(&database, None).unwrap().sessions, 1);
+            assert_eq!(store.load(&mut database, None).unwrap().sessions, 1);
             assert!(journal.take_sessions().is_empty(), "it is as the file has it");
         }
         drop(database);

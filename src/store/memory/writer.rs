@@ -74,8 +74,8 @@ impl Writer {
 
     fn try_load(&self, store: &MemoryStore, now: Option<Timestamp>) -> Option<Database> {
         let folder = self.config.folder.display();
-        let loaded = self.open().and_then(|database| {
-            let kept = store.load(&database, now)?;
+        let loaded = self.open().and_then(|mut database| {
+            let kept = store.load(&mut database, now)?;
             Ok((database, kept))
         });
         match loaded {
@@ -174,7 +174,10 @@ impl Writer {
     /// written there anew.
     fn reopen(&self, store: &MemoryStore) -> Option<Database> {
         loop {
-            match self.open().and_then(|database| store.begin_run(&database).map(|()| database)) {
+            match self.open().and_then(|mut database| {
+                store.begin_run(&mut database)?;
+                Ok(database)
+            }) {
                 Ok(database) => {
                     store.mark_all();
                     return Some(database);
