@@ -587,6 +587,31 @@ fn of_a_denied_session_nothing_stays_in_the_file() {
 }
 
 #[test]
+fn a_session_written_before_its_claim_gives_no_prompt_again() {
+    use koekake::domain::decision::{Answer, Prompt, ShownOffer};
+    let folder = Folder::new();
+    let store = folder.open();
+    let look = call("s", 10).by(&["v"]).event("e1").later().fresh(&*store);
+    let mut first = claim("s", &look, 10);
+    let (rule, variant) = (first.rule.clone(), first.variant.clone());
+    let offer = ShownOffer { rule, variant, prompt: Prompt::default() };
+    first.event = Some("e1".into());
+    first.answer = Arc::new(Answer { offer: Some(offer.into()), ..(*answer(77)).clone() });
+    granted(&*store, &first);
+    store.stop();
+    drop((look, store));
+    // What a crash between the two commits leaves.
+    let file = rusqlite::Connection::open(folder.file()).unwrap();
+    file.execute_batch("DELETE FROM claims; DELETE FROM visitors").unwrap();
+    drop(file);
+    let store = folder.open_at(20);
+    let again = block(call("s", 20).by(&["v"]).event("e1").result(&*store));
+    assert!(matches!(again, Err(StoreError::CutOff)), "{again:?}");
+    let look = call("s", 30).by(&["v"]).fresh(&*store);
+    refused(&*store, &claim("s", &look, 30), Refusal::SessionCap);
+}
+
+#[test]
 fn a_claim_counts_though_its_session_was_not_written() {
     let folder = Folder::new();
     // Sessions are never written in time.

@@ -51,6 +51,15 @@ impl Recent {
         self.0.push((event, Known::CutOff));
     }
 
+    /// Forgets the answers that made an offer: as if their calls had been cut off.
+    pub(super) fn forget_offers(&mut self) {
+        for (_, known) in &mut self.0 {
+            if matches!(known, Known::Answered(answer) if answer.show()) {
+                *known = Known::CutOff;
+            }
+        }
+    }
+
     /// Says what became of an event, if it still is remembered.
     pub(super) fn set(&mut self, event: u64, became: Known) {
         if let Some((_, known)) = self.0.iter_mut().find(|(hash, _)| *hash == event) {

@@ -332,6 +332,9 @@ impl Sessions {
     /// Puts a session that was read from the data folder, at rest.
     pub(super) fn put(&self, key: &SessionKey, row: &[u8]) -> Result<(), PackedError> {
         let mut unpacked = packed::decode(key, row, |_| None)?;
+        // It may have been written a moment before its claim, which a crash then took: whether an
+        // offer was made, the claims alone say.
+        unpacked.recent.forget_offers();
         self.shared.share_addresses(&mut unpacked.session);
         let Locked::Free(free) = self.lock_with_room(key, unpacked.session.clock) else {
             return Ok(());
